@@ -1,0 +1,191 @@
+#include "actors/front_end.hpp"
+
+#include <utility>
+
+namespace strata::actors {
+
+namespace {
+
+// How finely deadlines are looked at, while anything is pending. Answers leave so much before their time is out.
+constexpr Duration tick_interval = std::chrono::milliseconds(20);
+constexpr std::string_view busy_text = "the node has as many requests pending as --max-pending allows; try again later";
+
+}  // namespace
+
+FrontEnd::FrontEnd(FrontEndOptions options, kv::Dictionary dictionary, FrontEndMailbox& mailbox, RaftMailbox& raft,
+                   Clock& clock, PeerTransport& peers, ClientReplies& clients)
+    : options_(std::move(options)),
+      dictionary_(std::move(dictionary)),
+      mailbox_(mailbox),
+      raft_(raft),
+      clock_(clock),
+      outbox_(options_.max_pending, peers, clients),
+      sets_(options_.self, options_.ack, outbox_, raft),
+      reads_(dictionary_, outbox_, raft),
+      started_(clock.now()),
+      now_(started_) {}
+
+boost::asio::awaitable<void> FrontEnd::run() {
+  alarm_ = clock_.make_alarm([this] { mailbox_.post_owed(Tick(), 0); });
+  for (;;) {
+    auto batch = co_await mailbox_.receive();
+    if (batch.empty()) {
+      break;
+    }
+    now_ = clock_.now();
+    for (FrontEndMessage& message : batch) {
+      std::visit([this](auto& content) { on(content); }, message);
+    }
+    end_batch();
+  }
+  alarm_.reset();
+}
+
+void FrontEnd::end_batch() {
+  sets_.flush();
+  reads_.flush();
+  finish_if_done();
+  outbox_.flush();
+  if (!ticking_ && !idle()) {
+    ticking_ = true;
+    alarm_->set(now_ + tick_interval);
+  }
+}
+
+void FrontEnd::on(ClientRequests& batch) {
+  for (wire::ClientRequest& request : batch.requests) {
+    const std::size_t bytes = wire::size_of(request);
+    if (!outbox_.admit(bytes)) {
+      outbox_.refuse(std::move(request.from), wire::ErrorCode::busy, busy_text);
+      continue;
+    }
+    std::visit([&](auto& body) { handle({std::move(request.from), bytes}, body); }, request.body);
+  }
+}
+
+void FrontEnd::on(ForwardedFrom& forwarded) {
+  for (wire::ForwardedSet& set : forwarded.sets.sets) {
+    const PeerOrigin origin{forwarded.from, set.id};
+    const std::size_t bytes = sizeof set + set.request.key.size() + set.request.value.size();
+    if (outbox_.admit(bytes)) {
+      handle({origin, bytes}, set.request);
+    } else {
+      outbox_.refuse(origin, wire::ErrorCode::busy, busy_text);
+    }
+  }
+}
+
+void FrontEnd::handle(Admitted request, wire::SetRequest& set) {
+  if (set.once || set.if_revision) {
+    outbox_.error(request, wire::ErrorCode::bad_request, "ONCE, SINCE and IF are not yet served by this version");
+    return;
+  }
+  sets_.take(std::move(request), std::move(set), now_ + options_.leader_wait,
+             now_ + options_.request_timeout - tick_interval);
+}
+
+void FrontEnd::handle(Admitted request, wire::GetRequest& get) {
+  reads_.take(std::move(request), std::move(get), now_ + options_.leader_wait,
+              now_ + options_.request_timeout - tick_interval);
+}
+
+void FrontEnd::handle(Admitted request, const wire::StatusRequest&) {
+  const StatusWanted wanted{++last_status_};
+  if (raft_.post(wanted, sizeof wanted) == PostResult::accepted) {
+    status_asked_.emplace(wanted.request,
+                          StatusAsked{std::move(request), now_ + options_.request_timeout - tick_interval});
+  } else {
+    outbox_.error(request, wire::ErrorCode::busy, "Raft's mailbox is full; try again later");
+  }
+}
+
+void FrontEnd::handle(Admitted request, const wire::PingRequest&) {
+  outbox_.reply(request, wire::PingReply());
+}
+
+void FrontEnd::on(const ReplyBacklog& backlog) {
+  outbox_.set_backlog(backlog.bytes);
+}
+
+void FrontEnd::on(ForwardAnswersFrom& answers) {
+  sets_.on(answers);
+}
+
+void FrontEnd::on(HelloFrom& hello) {
+  for (Member& member : options_.members) {
+    if (member.id == hello.from) {
+      member.client_endpoints = std::move(hello.hello.client_endpoints);
+    }
+  }
+}
+
+void FrontEnd::on(const Committed& committed) {
+  for (const Entry& entry : committed.entries) {
+    dictionary_.apply(entry);
+    sets_.applied(entry.index);
+  }
+  reads_.applied();
+}
+
+void FrontEnd::on(const raft::ProposalsAppended& appended) {
+  sets_.on(appended);
+}
+
+void FrontEnd::on(const raft::ProposalsRefused& refused) {
+  sets_.on(refused);
+}
+
+void FrontEnd::on(const ReadsReady& ready) {
+  reads_.on(ready);
+}
+
+void FrontEnd::on(const ReadsFailed& failed) {
+  reads_.on(failed);
+}
+
+void FrontEnd::on(const raft::Leadership& leadership) {
+  sets_.on(leadership);
+  reads_.on(leadership);
+}
+
+void FrontEnd::on(const RaftStatus& status) {
+  auto asked = status_asked_.extract(status.request);
+  if (!asked) {
+    return;
+  }
+  const NodeFacts facts{options_.self,           options_.version, options_.members,      options_.ack,
+                        options_.fsync_interval, now_ - started_,  dictionary_.applied(), dictionary_.keys()};
+  outbox_.reply(asked.mapped().request, wire::StatusReply{status_json(facts, status)});
+}
+
+void FrontEnd::on(const Tick&) {
+  ticking_ = false;
+  sets_.expire(now_);
+  reads_.expire(now_);
+  std::erase_if(status_asked_, [&](const auto& asked) {
+    const bool expired = asked.second.deadline <= now_;
+    if (expired) {
+      outbox_.error(asked.second.request, wire::ErrorCode::unavailable, "Raft did not answer in time");
+    }
+    return expired;
+  });
+}
+
+void FrontEnd::on(const Finish& finish) {
+  finish_by_ = now_ + finish.patience;
+  sets_.refuse_new();
+  reads_.refuse_all();
+}
+
+void FrontEnd::finish_if_done() {
+  if (!finish_by_ || (!idle() && now_ < *finish_by_)) {
+    return;
+  }
+  sets_.give_up();
+  for (const auto& [id, asked] : std::exchange(status_asked_, {})) {
+    outbox_.error(asked.request, wire::ErrorCode::unavailable, "this node is shutting down; ask another");
+  }
+  mailbox_.close();
+}
+
+}  // namespace strata::actors

@@ -1,0 +1,88 @@
+// The client front end: admits requests, sends them on their way, owns the dictionary, applies what is committed, and
+// answers each request exactly once.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/messages.hpp"
+#include "actors/outbox.hpp"
+#include "actors/ports.hpp"
+#include "actors/read_path.hpp"
+#include "actors/set_path.hpp"
+#include "actors/status.hpp"
+#include "kv/dictionary.hpp"
+
+namespace strata::actors {
+
+struct FrontEndOptions {
+  NodeId self;
+  std::string version;
+  std::vector<Member> members;  // this node included, with its own client endpoints
+  Durability ack = Durability::synced;
+  Duration fsync_interval{};
+  std::size_t max_pending = 64 << 20;                  // bytes of requests not yet answered
+  Duration request_timeout = std::chrono::seconds(5);  // every request is answered within this
+  Duration leader_wait = std::chrono::seconds(2);      // how long a request waits for a leader
+};
+
+class FrontEnd {
+ public:
+  FrontEnd(FrontEndOptions options, kv::Dictionary dictionary, FrontEndMailbox& mailbox, RaftMailbox& raft,
+           Clock& clock, PeerTransport& peers, ClientReplies& clients);
+
+  // Ends after a Finish, when everything has been answered; it then closes its mailbox.
+  boost::asio::awaitable<void> run();
+
+  const kv::Dictionary& dictionary() const { return dictionary_; }
+
+ private:
+  void on(ClientRequests& batch);
+  void on(const ReplyBacklog& backlog);
+  void on(ForwardedFrom& forwarded);
+  void on(ForwardAnswersFrom& answers);
+  void on(HelloFrom& hello);
+  void on(const Committed& committed);
+  void on(const raft::ProposalsAppended& appended);
+  void on(const raft::ProposalsRefused& refused);
+  void on(const ReadsReady& ready);
+  void on(const ReadsFailed& failed);
+  void on(const raft::Leadership& leadership);
+  void on(const RaftStatus& status);
+  void on(const Tick& tick);
+  void on(const Finish& finish);
+
+  void handle(Admitted request, wire::SetRequest& set);
+  void handle(Admitted request, wire::GetRequest& get);
+  void handle(Admitted request, const wire::StatusRequest& status);
+  void handle(Admitted request, const wire::PingRequest& ping);
+  bool idle() const { return sets_.idle() && reads_.idle() && status_asked_.empty(); }
+  void end_batch();
+  void finish_if_done();
+
+  FrontEndOptions options_;
+  kv::Dictionary dictionary_;
+  FrontEndMailbox& mailbox_;
+  RaftMailbox& raft_;
+  Clock& clock_;
+  Outbox outbox_;
+  SetPath sets_;
+  ReadPath reads_;
+  struct StatusAsked {
+    Admitted request;
+    TimePoint deadline;
+  };
+  std::map<std::uint64_t, StatusAsked> status_asked_;
+  std::uint64_t last_status_ = 0;
+  std::unique_ptr<Alarm> alarm_;
+  bool ticking_ = false;
+  TimePoint started_;
+  TimePoint now_;
+  std::optional<TimePoint> finish_by_;
+};
+
+}  // namespace strata::actors

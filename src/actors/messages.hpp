@@ -1,0 +1,150 @@
+// What the actors say to each other. Each variant is the whole vocabulary of one mailbox; batches are what travels.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "actors/mailbox.hpp"
+#include "base/entry.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "raft/core.hpp"
+#include "wal/log.hpp"
+#include "wire/client_protocol.hpp"
+#include "wire/peer_protocol.hpp"
+
+namespace strata::actors {
+
+// An actor's alarm rang.
+struct Tick {};
+// The front end's order to finish: no new requests, answer what is on its way within `patience`. The other actors end
+// when their mailbox is closed and empty; the order is in node_actors.hpp.
+struct Finish {
+  Duration patience{};
+};
+
+// ---- To the front end ----
+
+// From the clients' sockets.
+struct ClientRequests {
+  std::vector<wire::ClientRequest> requests;
+};
+// Bytes of replies that wait in net for a slow client, all together; they count as pending (--max-pending).
+struct ReplyBacklog {
+  std::size_t bytes = 0;
+};
+// From another member.
+struct ForwardedFrom {
+  NodeId from;
+  wire::ForwardSets sets;
+};
+struct ForwardAnswersFrom {
+  NodeId from;
+  wire::ForwardReplies replies;
+};
+struct HelloFrom {
+  NodeId from;
+  wire::Hello hello;
+};
+// From Raft.
+struct Committed {
+  std::vector<Entry> entries;
+};
+struct ReadsReady {
+  std::vector<raft::ReadReady> reads;
+};
+struct ReadsFailed {
+  std::vector<raft::ReadId> reads;
+};
+// Raft's part of STATUS, in answer to StatusWanted.
+struct RaftStatus {
+  std::uint64_t request = 0;
+  raft::Role role = raft::Role::follower;
+  NodeId leader;
+  Term term;
+  LogIndex commit;
+  LogIndex first;  // of the log as it is kept
+  LogIndex written;
+  LogIndex synced;
+  LogIndex durable;
+  struct Peer {
+    NodeId id;
+    LogIndex match;
+    LogIndex synced;
+    bool replicating = false;
+    std::int64_t rtt_us = 0;  // of the newest answered round of heartbeats
+  };
+  std::vector<Peer> peers;  // of a leader
+  struct Syncs {
+    std::uint64_t count = 0;
+    std::uint64_t p50_us = 0;
+    std::uint64_t p99_us = 0;
+    std::uint64_t max_us = 0;
+  } syncs;
+};
+
+using FrontEndMessage = std::variant<ClientRequests, ReplyBacklog, ForwardedFrom, ForwardAnswersFrom, HelloFrom,
+                                     Committed, raft::ProposalsAppended, raft::ProposalsRefused, ReadsReady,
+                                     ReadsFailed, raft::Leadership, RaftStatus, Tick, Finish>;
+
+// ---- To Raft ----
+
+struct PeerMessages {
+  std::vector<raft::Received> messages;
+};
+// A write reached the kernel.
+struct WrittenUpTo {
+  raft::WriteId id;
+};
+// A sync ended well: the log is on stable storage up to `end`.
+struct SyncedUpTo {
+  raft::WriteId id;
+  wal::Position end;
+  Duration took{};
+};
+struct StatusWanted {
+  std::uint64_t request = 0;
+};
+
+using RaftMessage = std::variant<PeerMessages, raft::Propose, raft::Read, WrittenUpTo, SyncedUpTo, raft::HardStateSaved,
+                                 raft::Fetched, StatusWanted, Tick>;
+
+// ---- To the WAL writer ----
+
+struct AppendEntriesToLog {
+  raft::Append append;
+  wal::Marks marks;
+};
+struct SpareReady {
+  std::unique_ptr<wal::PreparedSegment> spare;  // nullptr: it could not be made
+};
+
+using WalMessage = std::variant<raft::HardState, AppendEntriesToLog, raft::Fetch, SpareReady>;
+
+// ---- To the fsync timer ----
+
+struct Written {
+  raft::WriteId id;
+  wal::SyncTarget target;
+};
+
+using FsyncMessage = std::variant<Written, Tick>;
+
+// ---- To the segment allocator ----
+
+struct PrepareSpare {
+  std::uint32_t sequence = 0;
+};
+
+using AllocatorMessage = std::variant<PrepareSpare>;
+
+using FrontEndMailbox = Mailbox<FrontEndMessage>;
+using RaftMailbox = Mailbox<RaftMessage>;
+using WalMailbox = Mailbox<WalMessage>;
+using FsyncMailbox = Mailbox<FsyncMessage>;
+using AllocatorMailbox = Mailbox<AllocatorMessage>;
+
+}  // namespace strata::actors

@@ -1,0 +1,113 @@
+#include "actors/node_actors.hpp"
+
+#include <utility>
+
+namespace strata::actors {
+
+namespace {
+
+// Requests that come from outside are refused beyond this; what actors owe each other is bounded by what they accepted.
+MailboxLimits limits_for(std::size_t max_pending) {
+  return {1 << 14, 2 * max_pending};
+}
+
+constexpr std::size_t read_at_once = 4 << 20;
+
+Result<kv::Dictionary> replay(wal::Log& log) {
+  kv::Dictionary dictionary;
+  const LogIndex commit = log.recovered().commit_index;
+  if (commit == LogIndex()) {
+    return dictionary;
+  }
+  const Result<void> replayed =
+      log.replay(LogIndex(1), commit, [&dictionary](const Entry& entry) { dictionary.apply(entry); });
+  if (!replayed) {
+    return replayed.error();
+  }
+  return dictionary;
+}
+
+Result<raft::Restored> restore(wal::Log& log, const wal::Metadata& metadata) {
+  const wal::Recovered& recovered = log.recovered();
+  raft::Restored restored;
+  restored.hard_state = {metadata.term, metadata.vote};
+  restored.term_runs = recovered.term_runs;
+  restored.last_index = recovered.last_index;
+  restored.commit_index = recovered.commit_index;
+  for (LogIndex next = recovered.commit_index.next(); next <= recovered.last_index;) {
+    auto entries = log.read(next, recovered.last_index, read_at_once);
+    if (!entries) {
+      return entries.error();
+    }
+    next = entries->back().index.next();
+    std::move(entries->begin(), entries->end(), std::back_inserter(restored.tail));
+  }
+  return restored;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeExecutors executors, NodePorts ports,
+                                                     wal::DataDirectory directory) {
+  auto dictionary = replay(*directory.log);
+  if (!dictionary) {
+    return dictionary.error();
+  }
+  auto restored = restore(*directory.log, directory.metadata->current());
+  if (!restored) {
+    return restored.error();
+  }
+  return std::unique_ptr<NodeActors>(new NodeActors(std::move(options), std::move(executors), std::move(ports),
+                                                    std::move(directory), std::move(*restored),
+                                                    std::move(*dictionary)));
+}
+
+NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,
+                       raft::Restored restored, kv::Dictionary dictionary)
+    : executors_(std::move(executors)),
+      lock_(std::move(directory.lock)),
+      incarnation_(directory.metadata->current().incarnation),
+      front_end_mailbox_(executors_.loop, limits_for(options.front_end.max_pending)),
+      raft_mailbox_(executors_.loop, limits_for(options.front_end.max_pending)),
+      wal_mailbox_(executors_.wal, {}),
+      fsync_mailbox_(executors_.fsync, {}),
+      allocator_mailbox_(executors_.allocator, {}),
+      front_end_(std::move(options.front_end), std::move(dictionary), front_end_mailbox_, raft_mailbox_,
+                 ports.loop_clock, ports.peers, ports.clients),
+      raft_(std::move(options.raft), std::move(restored),
+            {raft_mailbox_, front_end_mailbox_, wal_mailbox_, ports.loop_clock, ports.peers, ports.logger,
+             std::move(ports.random)}),
+      wal_writer_(std::move(directory.log), std::move(directory.metadata), wal_mailbox_, raft_mailbox_, fsync_mailbox_,
+                  allocator_mailbox_, ports.on_disk_failure),
+      fsync_timer_(options.fsync_interval, ports.fsync_clock, fsync_mailbox_, raft_mailbox_, ports.on_disk_failure),
+      segment_allocator_(ports.files, std::move(options.log), ports.logger, allocator_mailbox_, wal_mailbox_),
+      front_end_scope_(executors_.loop, ports.logger),
+      raft_scope_(executors_.loop, ports.logger),
+      wal_scope_(executors_.loop, ports.logger),
+      fsync_scope_(executors_.loop, ports.logger),
+      allocator_scope_(executors_.loop, ports.logger) {}
+
+NodeActors::~NodeActors() = default;
+
+void NodeActors::start() {
+  allocator_scope_.spawn(executors_.allocator, "segment allocator", segment_allocator_.run());
+  fsync_scope_.spawn(executors_.fsync, "fsync timer", fsync_timer_.run());
+  wal_scope_.spawn(executors_.wal, "WAL writer", wal_writer_.run());
+  raft_scope_.spawn(executors_.loop, "Raft", raft_.run());
+  front_end_scope_.spawn(executors_.loop, "front end", front_end_.run());
+}
+
+boost::asio::awaitable<void> NodeActors::stop(Duration patience) {
+  front_end_mailbox_.post_owed(Finish{patience}, 0);
+  co_await front_end_scope_.join();
+  raft_mailbox_.close();
+  co_await raft_scope_.join();
+  wal_mailbox_.close();
+  co_await wal_scope_.join();
+  fsync_mailbox_.close();
+  co_await fsync_scope_.join();
+  allocator_mailbox_.close();
+  co_await allocator_scope_.join();
+}
+
+}  // namespace strata::actors

@@ -1,0 +1,106 @@
+// One node's actors, put together: who owns what, who runs where, how they start and in what order they stop. kv-node
+// and the simulator run exactly this; they differ in executors and ports.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/front_end.hpp"
+#include "actors/fsync_timer.hpp"
+#include "actors/messages.hpp"
+#include "actors/ports.hpp"
+#include "actors/raft_actor.hpp"
+#include "actors/scope.hpp"
+#include "actors/segment_allocator.hpp"
+#include "actors/wal_writer.hpp"
+#include "base/log.hpp"
+#include "raft/core.hpp"
+#include "wal/data_directory.hpp"
+
+namespace strata::actors {
+
+struct NodeOptions {
+  raft::Config raft;
+  wal::LogOptions log;
+  FrontEndOptions front_end;
+  Duration fsync_interval{};  // 0: sync as soon as there is something to sync
+};
+
+// Which actor runs where. An executor runs one thing at a time (a thread of its own, or a simulated one). The disk's
+// three may block; `loop` never does.
+struct NodeExecutors {
+  boost::asio::any_io_executor loop;       // front end and Raft (and net)
+  boost::asio::any_io_executor wal;        // WAL writer
+  boost::asio::any_io_executor fsync;      // fsync timer
+  boost::asio::any_io_executor allocator;  // segment allocator
+};
+
+struct NodePorts {
+  Clock& loop_clock;   // on NodeExecutors::loop
+  Clock& fsync_clock;  // on NodeExecutors::fsync
+  PeerTransport& peers;
+  ClientReplies& clients;
+  wal::FileSystem& files;
+  Logger& logger;
+  std::function<std::uint64_t()> random;  // called on `loop`
+  std::function<void(const Error&)>
+      on_disk_failure;  // any thread; the log is poisoned, the node must stop (exit status 5)
+};
+
+class NodeActors {
+ public:
+  // Replays the log into the dictionary up to its commit mark (blocks; call it before anything runs). `directory` is
+  // the node's opened data directory. Error: the log cannot be read.
+  static Result<std::unique_ptr<NodeActors>> make(NodeOptions options, NodeExecutors executors, NodePorts ports,
+                                                  wal::DataDirectory directory);
+  ~NodeActors();
+
+  // On the loop's executor. From now on the mailboxes are served.
+  void start();
+
+  // On the loop's executor, once. The order: the front end takes no more requests and answers what waits (at most
+  // `patience` for what is on its way, then UNKNOWN), Raft ends, the WAL writer writes what it was given, the fsync
+  // timer syncs it, the allocator ends. Everything is joined when it returns; nothing is posted to a port afterwards.
+  boost::asio::awaitable<void> stop(Duration patience);
+
+  // Where the sockets (or the simulated network) deliver. Any thread.
+  FrontEndMailbox& front_end() { return front_end_mailbox_; }
+  RaftMailbox& raft() { return raft_mailbox_; }
+
+  Incarnation incarnation() const { return incarnation_; }
+  // For the simulator's invariants; only while nothing of this node runs.
+  const raft::Core& core() const { return raft_.core(); }
+  const kv::Dictionary& dictionary() const { return front_end_.dictionary(); }
+
+ private:
+  NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,
+             raft::Restored restored, kv::Dictionary dictionary);
+
+  NodeExecutors executors_;
+  std::unique_ptr<wal::FileLock> lock_;
+  Incarnation incarnation_;
+  FrontEndMailbox front_end_mailbox_;
+  RaftMailbox raft_mailbox_;
+  WalMailbox wal_mailbox_;
+  FsyncMailbox fsync_mailbox_;
+  AllocatorMailbox allocator_mailbox_;
+  FrontEnd front_end_;
+  RaftActor raft_;
+  WalWriter wal_writer_;
+  FsyncTimer fsync_timer_;
+  SegmentAllocator segment_allocator_;
+  // One for each actor, in the order in which they end.
+  Scope front_end_scope_;
+  Scope raft_scope_;
+  Scope wal_scope_;
+  Scope fsync_scope_;
+  Scope allocator_scope_;
+};
+
+}  // namespace strata::actors

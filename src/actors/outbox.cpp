@@ -1,0 +1,80 @@
+#include "actors/outbox.hpp"
+
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace strata::actors {
+
+bool Outbox::admit(std::size_t bytes) {
+  if (pending_ > 0 && pending_ + backlog_ + bytes > max_pending_) {
+    return false;
+  }
+  pending_ += bytes;
+  return true;
+}
+
+void Outbox::reply(const Admitted& request, wire::ReplyBody body) {
+  STRATA_ASSERT(pending_ >= request.bytes);
+  pending_ -= request.bytes;
+  answer(request.from, std::move(body));
+}
+
+void Outbox::error(const Admitted& request, wire::ErrorCode code, std::string_view text) {
+  reply(request, wire::ErrorReply{code, std::string(text), std::nullopt});
+}
+
+void Outbox::not_appended(const Admitted& request, std::string_view text) {
+  const auto* peer = std::get_if<PeerOrigin>(&request.from);
+  if (peer == nullptr) {
+    error(request, wire::ErrorCode::unavailable, text);
+    return;
+  }
+  STRATA_ASSERT(pending_ >= request.bytes);
+  pending_ -= request.bytes;
+  answers_[peer->node].replies.push_back({peer->id, wire::NotAppended()});
+}
+
+void Outbox::refuse(const Origin& from, wire::ErrorCode code, std::string_view text) {
+  answer(from, wire::ErrorReply{code, std::string(text), std::nullopt});
+}
+
+void Outbox::answer(const Origin& from, wire::ReplyBody body) {
+  if (const auto* client = std::get_if<wire::ClientAddress>(&from)) {
+    replies_.push_back({*client, std::move(body)});
+    return;
+  }
+  const auto& peer = std::get<PeerOrigin>(from);
+  wire::ForwardedReply reply{peer.id, {}};
+  if (auto* set = std::get_if<wire::SetReply>(&body)) {
+    reply.result = *set;
+  } else {
+    reply.result = std::move(std::get<wire::ErrorReply>(body));
+  }
+  answers_[peer.node].replies.push_back(std::move(reply));
+}
+
+void Outbox::forward(NodeId leader, wire::ForwardedSet set) {
+  forwards_[leader].sets.push_back(std::move(set));
+}
+
+void Outbox::flush() {
+  if (!replies_.empty()) {
+    clients_.send(std::exchange(replies_, {}));
+  }
+  if (answers_.empty() && forwards_.empty()) {
+    return;
+  }
+  std::vector<PeerSend> sends;
+  for (auto& [node, answers] : answers_) {
+    sends.push_back({node, std::move(answers)});
+  }
+  for (auto& [node, sets] : forwards_) {
+    sends.push_back({node, std::move(sets)});
+  }
+  answers_.clear();
+  forwards_.clear();
+  peers_.send(std::move(sends));
+}
+
+}  // namespace strata::actors

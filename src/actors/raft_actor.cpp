@@ -1,0 +1,238 @@
+#include "actors/raft_actor.hpp"
+
+#include <iterator>
+#include <utility>
+
+namespace strata::actors {
+
+namespace {
+
+template <class Content>
+void move_to_end(std::vector<Content>& from, std::vector<Content>& to) {
+  if (to.empty()) {
+    to = std::move(from);
+  } else {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  }
+}
+
+std::size_t bytes_of(const std::vector<Entry>& entries) {
+  std::size_t bytes = 0;
+  for (const Entry& entry : entries) {
+    bytes += entry.body.size() + sizeof entry;
+  }
+  return bytes;
+}
+
+bool carries_entries(const raft::Received& received) {
+  const auto* append = std::get_if<raft::AppendEntries>(&received.message);
+  return append != nullptr && !append->entries.empty();
+}
+
+}  // namespace
+
+RaftActor::RaftActor(raft::Config config, raft::Restored restored, RaftActorLinks links)
+    : links_(std::move(links)),
+      core_(std::move(config), std::move(restored), links_.clock.now(), links_.random()),
+      now_(links_.clock.now()) {}
+
+boost::asio::awaitable<void> RaftActor::run() {
+  alarm_ = links_.clock.make_alarm([this] { links_.mailbox.post_owed(Tick(), 0); });
+  step(raft::TimePassed());
+  flush();
+  for (;;) {
+    auto batch = co_await links_.mailbox.receive();
+    if (batch.empty()) {
+      break;
+    }
+    now_ = links_.clock.now();
+    for (RaftMessage& message : batch) {
+      std::visit([this](auto& content) { on(content); }, message);
+    }
+    flush();
+  }
+  alarm_.reset();
+}
+
+void RaftActor::on(PeerMessages& messages) {
+  for (raft::Received& received : messages.messages) {
+    // As if the network had lost it; the leader sends it again.
+    if (writer_is_behind() && carries_entries(received)) {
+      continue;
+    }
+    note_answer(received);
+    step(std::move(received));
+  }
+}
+
+void RaftActor::on(raft::Propose& propose) {
+  if (writer_is_behind()) {
+    const raft::ProposalsRefused refused{propose.id, raft::RefusalReason::too_much_uncommitted};
+    links_.front_end.post_owed(raft::ProposalsRefused(refused), sizeof refused);
+    return;
+  }
+  step(std::move(propose));
+}
+
+void RaftActor::on(const raft::Read& read) {
+  step(read);
+}
+
+void RaftActor::on(const WrittenUpTo& written) {
+  while (!unwritten_.empty() && unwritten_.front().id <= written.id) {
+    unwritten_bytes_ -= unwritten_.front().bytes;
+    unwritten_.pop_front();
+  }
+  step(raft::Persisted{written.id, Durability::written});
+}
+
+void RaftActor::on(const SyncedUpTo& synced) {
+  syncs_.add(synced.took);
+  synced_ = synced.end;
+  step(raft::Persisted{synced.id, Durability::synced});
+}
+
+void RaftActor::on(const raft::HardStateSaved& saved) {
+  while (!held_.empty()) {
+    const bool last = held_.front().hard_state == saved.hard_state;
+    for (raft::Outgoing& outgoing : held_.front().messages) {
+      to_peers_.push_back({outgoing.to, std::move(outgoing.message)});
+    }
+    held_.pop_front();
+    if (last) {
+      break;
+    }
+  }
+  step(saved);
+}
+
+void RaftActor::on(raft::Fetched& fetched) {
+  step(std::move(fetched));
+}
+
+void RaftActor::on(const Tick&) {
+  step(raft::TimePassed());
+}
+
+void RaftActor::step(raft::Event event) {
+  raft::Output output = core_.step(std::move(event), now_, links_.random());
+  persist(output);
+  send(output);
+  answer_front_end(output);
+  alarm_->set(output.wake_at);
+}
+
+void RaftActor::persist(raft::Output& output) {
+  if (output.hard_state) {
+    held_.push_back({*output.hard_state, {}});
+    const PostResult posted = links_.wal.post_owed(*output.hard_state, sizeof(raft::HardState));
+    STRATA_ASSERT(posted == PostResult::accepted);
+  }
+  if (output.append) {
+    const std::size_t bytes = bytes_of(output.append->entries);
+    unwritten_.push_back({output.append->id, bytes});
+    unwritten_bytes_ += bytes;
+    AppendEntriesToLog append{std::move(*output.append), {synced_, core_.commit_index()}};
+    const PostResult posted = links_.wal.post_owed(std::move(append), bytes);
+    STRATA_ASSERT(posted == PostResult::accepted);
+  }
+  for (const raft::Fetch& fetch : output.fetches) {
+    links_.wal.post_owed(fetch, sizeof fetch);
+  }
+}
+
+void RaftActor::send(raft::Output& output) {
+  for (raft::Outgoing& outgoing : output.send) {
+    note_round(outgoing);
+    to_peers_.push_back({outgoing.to, std::move(outgoing.message)});
+  }
+  if (!output.send_after_hard_state.empty()) {
+    STRATA_ASSERT(!held_.empty());
+    move_to_end(output.send_after_hard_state, held_.back().messages);
+  }
+}
+
+void RaftActor::note_round(const raft::Outgoing& outgoing) {
+  const auto* append = std::get_if<raft::AppendEntries>(&outgoing.message);
+  if (append != nullptr && append->round != round_) {
+    round_ = append->round;
+    round_sent_ = now_;
+  }
+}
+
+void RaftActor::note_answer(const raft::Received& received) {
+  const auto* answer = std::get_if<raft::AppendEntriesResponse>(&received.message);
+  if (answer != nullptr && answer->round == round_) {
+    round_trips_[received.from] = now_ - round_sent_;
+  }
+}
+
+void RaftActor::answer_front_end(raft::Output& output) {
+  if (output.proposals_appended) {
+    links_.front_end.post_owed(*output.proposals_appended, sizeof(raft::ProposalsAppended));
+  }
+  if (output.proposals_refused) {
+    links_.front_end.post_owed(*output.proposals_refused, sizeof(raft::ProposalsRefused));
+  }
+  move_to_end(output.committed, committed_.entries);
+  move_to_end(output.reads_ready, reads_ready_.reads);
+  move_to_end(output.reads_failed, reads_failed_.reads);
+  if (output.leadership) {
+    // What was committed before the change is told before it.
+    flush();
+    log_leadership(*output.leadership);
+    leadership_ = *output.leadership;
+    links_.front_end.post_owed(leadership_, sizeof leadership_);
+  }
+}
+
+void RaftActor::flush() {
+  if (!committed_.entries.empty()) {
+    const std::size_t bytes = bytes_of(committed_.entries);
+    links_.front_end.post_owed(std::exchange(committed_, {}), bytes);
+  }
+  if (!reads_ready_.reads.empty()) {
+    links_.front_end.post_owed(std::exchange(reads_ready_, {}), sizeof reads_ready_);
+  }
+  if (!reads_failed_.reads.empty()) {
+    links_.front_end.post_owed(std::exchange(reads_failed_, {}), sizeof reads_failed_);
+  }
+  if (!to_peers_.empty()) {
+    links_.peers.send(std::exchange(to_peers_, {}));
+  }
+}
+
+void RaftActor::log_leadership(const raft::Leadership& now) {
+  if (now.role == raft::Role::leader) {
+    links_.logger.info("{} in term {}", now.ready ? "leads and serves" : "won the election", now.term);
+  } else if (now.role == raft::Role::candidate) {
+    links_.logger.info("asks for votes in term {}", now.term);
+  } else if (now.leader != NodeId()) {
+    links_.logger.info("follows node {} in term {}", now.leader, now.term);
+  } else {
+    links_.logger.info("knows no leader in term {}", now.term);
+  }
+}
+
+void RaftActor::on(const StatusWanted& wanted) {
+  RaftStatus status;
+  status.request = wanted.request;
+  status.role = core_.role();
+  status.leader = core_.leader();
+  status.term = core_.hard_state().term;
+  status.commit = core_.commit_index();
+  status.first = LogIndex(core_.last_index() == LogIndex() ? 0 : 1);
+  status.written = core_.written();
+  status.synced = core_.synced();
+  status.durable = core_.durable();
+  if (const raft::Leader* leading = core_.leading()) {
+    for (const auto& [id, progress] : leading->followers) {
+      status.peers.push_back(
+          {id, progress.match_index, progress.match_synced, progress.state == raft::Progress::State::replicating});
+    }
+  }
+  status.syncs = {syncs_.count(), syncs_.quantile_us(0.5), syncs_.quantile_us(0.99), syncs_.max_us()};
+  links_.front_end.post_owed(std::move(status), sizeof(RaftStatus));
+}
+
+}  // namespace strata::actors

@@ -1,0 +1,96 @@
+// Drives the consensus core: gives it what happened, in order, and carries out what it answers (raft/core.hpp names the
+// driver's duties; this file and raft_actor.cpp are their one place).
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "actors/messages.hpp"
+#include "actors/ports.hpp"
+#include "actors/sync_statistics.hpp"
+#include "base/log.hpp"
+#include "raft/core.hpp"
+
+namespace strata::actors {
+
+struct RaftActorLinks {
+  RaftMailbox& mailbox;
+  FrontEndMailbox& front_end;
+  WalMailbox& wal;
+  Clock& clock;
+  PeerTransport& peers;
+  Logger& logger;
+  std::function<std::uint64_t()> random;
+};
+
+class RaftActor {
+ public:
+  RaftActor(raft::Config config, raft::Restored restored, RaftActorLinks links);
+
+  // Ends when its mailbox is closed and empty.
+  boost::asio::awaitable<void> run();
+
+  const raft::Core& core() const { return core_; }
+
+ private:
+  void on(PeerMessages& messages);
+  void on(raft::Propose& propose);
+  void on(const raft::Read& read);
+  void on(const WrittenUpTo& written);
+  void on(const SyncedUpTo& synced);
+  void on(const raft::HardStateSaved& saved);
+  void on(raft::Fetched& fetched);
+  void on(const StatusWanted& wanted);
+  void on(const Tick& tick);
+
+  void step(raft::Event event);
+  void persist(raft::Output& output);
+  void send(raft::Output& output);
+  void answer_front_end(raft::Output& output);
+  void flush();
+  // The WAL writer does not keep up (a slow or hung disk): what has been handed to it is as much as memory allows.
+  bool writer_is_behind() const { return unwritten_bytes_ > max_unwritten_bytes; }
+  void log_leadership(const raft::Leadership& leadership);
+  void note_round(const raft::Outgoing& outgoing);
+  void note_answer(const raft::Received& received);
+
+  static constexpr std::size_t max_unwritten_bytes = 128 << 20;
+
+  // Messages that must not leave before this hard state is synced.
+  struct Held {
+    raft::HardState hard_state;
+    std::vector<raft::Outgoing> messages;
+  };
+  struct Unwritten {
+    raft::WriteId id;
+    std::size_t bytes;
+  };
+
+  RaftActorLinks links_;
+  raft::Core core_;
+  std::unique_ptr<Alarm> alarm_;
+  TimePoint now_;
+  std::deque<Held> held_;
+  std::deque<Unwritten> unwritten_;
+  std::size_t unwritten_bytes_ = 0;
+  wal::Position synced_;
+  SyncStatistics syncs_;
+  // Round-trip times, for STATUS: when the newest round of heartbeats was sent, and how long its answers took.
+  raft::Round round_;
+  TimePoint round_sent_;
+  std::map<NodeId, Duration> round_trips_;
+  raft::Leadership leadership_;
+
+  // Gathered while a batch is handled, sent at its end.
+  std::vector<PeerSend> to_peers_;
+  Committed committed_;
+  ReadsReady reads_ready_;
+  ReadsFailed reads_failed_;
+};
+
+}  // namespace strata::actors
