@@ -158,6 +158,10 @@ void FrontEnd::on(const RaftStatus& status) {
   outbox_.reply(asked.mapped().request, wire::StatusReply{status_json(facts, status)});
 }
 
+void FrontEnd::on(const SetFsyncInterval& change) {
+  options_.fsync_interval = change.interval;
+}
+
 void FrontEnd::on(const Tick&) {
   ticking_ = false;
   sets_.expire(now_);

@@ -53,6 +53,7 @@ class FrontEnd {
   void on(const ReadsFailed& failed);
   void on(const raft::Leadership& leadership);
   void on(const RaftStatus& status);
+  void on(const SetFsyncInterval& change);
   void on(const Tick& tick);
   void on(const Finish& finish);
 

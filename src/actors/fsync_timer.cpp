@@ -34,6 +34,12 @@ void FsyncTimer::on(Written& written) {
   }
 }
 
+void FsyncTimer::on(const SetFsyncInterval& change) {
+  interval_ = change.interval;
+  // What waits under the old interval goes now: the new one may be shorter.
+  due_ = true;
+}
+
 void FsyncTimer::on(const Tick&) {
   waiting_ = false;
   due_ = true;

@@ -24,6 +24,7 @@ class FsyncTimer {
 
  private:
   void on(Written& written);
+  void on(const SetFsyncInterval& change);
   void on(const Tick& tick);
   void sync();
 

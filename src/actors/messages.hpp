@@ -18,6 +18,10 @@
 
 namespace strata::actors {
 
+// --fsync-interval was changed while the node runs; to the front end (STATUS) and the fsync timer.
+struct SetFsyncInterval {
+  Duration interval{};
+};
 // An actor's alarm rang.
 struct Tick {};
 // The front end's order to finish: no new requests, answer what is on its way within `patience`. The other actors end
@@ -88,7 +92,7 @@ struct RaftStatus {
 
 using FrontEndMessage = std::variant<ClientRequests, ReplyBacklog, ForwardedFrom, ForwardAnswersFrom, HelloFrom,
                                      Committed, raft::ProposalsAppended, raft::ProposalsRefused, ReadsReady,
-                                     ReadsFailed, raft::Leadership, RaftStatus, Tick, Finish>;
+                                     ReadsFailed, raft::Leadership, RaftStatus, SetFsyncInterval, Tick, Finish>;
 
 // ---- To Raft ----
 
@@ -131,7 +135,7 @@ struct Written {
   wal::SyncTarget target;
 };
 
-using FsyncMessage = std::variant<Written, Tick>;
+using FsyncMessage = std::variant<Written, SetFsyncInterval, Tick>;
 
 // ---- To the segment allocator ----
 

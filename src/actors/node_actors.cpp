@@ -97,6 +97,11 @@ void NodeActors::start() {
   front_end_scope_.spawn(executors_.loop, "front end", front_end_.run());
 }
 
+void NodeActors::set_fsync_interval(Duration interval) {
+  front_end_mailbox_.post_owed(SetFsyncInterval{interval}, 0);
+  fsync_mailbox_.post_owed(SetFsyncInterval{interval}, 0);
+}
+
 boost::asio::awaitable<void> NodeActors::stop(Duration patience) {
   front_end_mailbox_.post_owed(Finish{patience}, 0);
   co_await front_end_scope_.join();

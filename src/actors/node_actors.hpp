@@ -73,6 +73,9 @@ class NodeActors {
   FrontEndMailbox& front_end() { return front_end_mailbox_; }
   RaftMailbox& raft() { return raft_mailbox_; }
 
+  // Any thread, from start to stop.
+  void set_fsync_interval(Duration interval);
+
   Incarnation incarnation() const { return incarnation_; }
   // For the simulator's invariants; only while nothing of this node runs.
   const raft::Core& core() const { return raft_.core(); }

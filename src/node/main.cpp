@@ -1,0 +1,33 @@
+#include <cstdio>
+#include <cstdlib>
+
+#include "node/event_log.hpp"
+#include "node/options.hpp"
+#include "node/server.hpp"
+
+namespace {
+
+const char* environment(const std::string& name) {
+  return std::getenv(name.c_str());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace strata;
+  const auto parse = [=] { return node::parse_command_line(argc, argv, environment); };
+  const node::CommandLine line = parse();
+  if (line.exit) {
+    std::fputs(line.output.c_str(), line.status == 0 ? stdout : stderr);
+    return line.status;
+  }
+  const auto reload = [&parse]() -> Result<node::Options> {
+    const node::CommandLine again = parse();
+    if (again.exit) {
+      return Error{ErrorKind::invalid, again.output};
+    }
+    return again.options;
+  };
+  const auto log = node::make_event_log(line.options.id, line.options.log_level, line.options.log_format);
+  return node::serve(line.options, *log, reload);
+}
