@@ -1,0 +1,232 @@
+#include "wal/log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "wal/io.hpp"
+#include "wal/log_state.hpp"
+#include "wal/record.hpp"
+#include "wal/segment.hpp"
+#include "wal/segment_reader.hpp"
+
+namespace strata::wal {
+
+namespace {
+
+constexpr std::size_t write_chunk = 1 << 20;
+constexpr std::size_t read_chunk = 1 << 20;
+
+// A full disk is no more than a reason to wait where a new segment is made. Space that is already allocated cannot be
+// lacking: if it is, the log's end is undefined, as after any failed write.
+Error beyond_repair(Error error) {
+  if (error.kind == ErrorKind::no_space) {
+    error.kind = ErrorKind::io;
+  }
+  return error;
+}
+
+bool fits(const LogState& state, std::uint64_t record) {
+  return state.end.offset + record <= state.segments.back().head.size;
+}
+
+}  // namespace
+
+Log::Log(std::unique_ptr<LogState> state) : state_(std::move(state)) {}
+
+Log::~Log() = default;
+
+Result<std::unique_ptr<Log>> Log::open(FileSystem& files, LogOptions options, Logger& logger) {
+  STRATA_ASSERT(options.segment_size <= max_segment_size);
+  Result<std::unique_ptr<LogState>> state = recover(files, std::move(options), logger);
+  if (!state) {
+    return state.error();
+  }
+  return std::unique_ptr<Log>(new Log(std::move(*state)));
+}
+
+const Recovered& Log::recovered() const {
+  return state_->recovered;
+}
+
+LogIndex Log::last_index() const {
+  return state_->last_index();
+}
+
+Position Log::end() const {
+  return state_->end;
+}
+
+Result<SyncTarget> Log::append(std::span<const Entry> entries, const Marks& marks) {
+  STRATA_ASSERT(marks.synced <= state_->end);
+  if (auto prepared = prepare_for(entries); !prepared) {
+    return prepared.error();
+  }
+  for (const Entry& entry : entries) {
+    if (auto appended = append_entry(entry, marks); !appended) {
+      return beyond_repair(appended.error());
+    }
+  }
+  if (auto flushed = flush(); !flushed) {
+    return beyond_repair(flushed.error());
+  }
+  return SyncTarget{state_->segments.back().file, state_->end};
+}
+
+// Allocates every segment that the entries need before any of them is written, so that a full disk changes nothing.
+Result<void> Log::prepare_for(std::span<const Entry> entries) {
+  std::uint64_t used = state_->end.offset;
+  std::uint64_t size = state_->segments.back().head.size;
+  std::size_t taken = 0;
+  for (const Entry& entry : entries) {
+    const std::uint64_t record = record_size(entry.body.size());
+    if (used + record > size) {
+      const std::uint32_t wanted = segment_size_for(state_->options, record);
+      if (taken == state_->prepared.size() || state_->prepared[taken]->size < wanted) {
+        if (auto made = allocate_own(taken, wanted); !made) {
+          return made;
+        }
+      }
+      used = segment_head_size;
+      size = state_->prepared[taken]->size;
+      ++taken;
+    }
+    used += record;
+  }
+  return {};
+}
+
+// Makes a segment of `size` bytes the one that the cut number `place` of this append will take.
+Result<void> Log::allocate_own(std::size_t place, std::uint32_t size) {
+  const std::string suffix = fmt::format("own-{}", ++state_->allocated);
+  const std::uint32_t sequence = state_->segments.back().head.sequence + 1;
+  auto fresh = allocate_segment(state_->files, state_->options, sequence, suffix, size);
+  if (!fresh) {
+    return fresh.error();
+  }
+  state_->prepared.insert(state_->prepared.begin() + static_cast<std::ptrdiff_t>(place), std::move(*fresh));
+  return {};
+}
+
+Result<void> Log::append_entry(const Entry& entry, const Marks& marks) {
+  LogState& state = *state_;
+  STRATA_ASSERT(entry.index >= state.first_index && entry.index <= state.last_index().next());
+  const std::uint64_t record = record_size(entry.body.size());
+  if (!fits(state, record)) {
+    if (auto done = cut(); !done) {
+      return done;
+    }
+  }
+  RecordHeader header;
+  header.body_size = static_cast<std::uint32_t>(entry.body.size());
+  header.term = entry.term;
+  header.index = entry.index;
+  header.link = state.link;
+  header.position = state.end;
+  header.marks = Marks{std::max(marks.synced, state.synced), marks.commit_index};
+  state.link = encode_record(state.buffer, header, entry.body.view(), state.identity);
+  state.place(entry.index, entry.term, state.end);
+  state.end.offset += static_cast<std::uint32_t>(record);
+  return state.buffer.size() >= write_chunk ? flush() : Result<void>();
+}
+
+Result<void> Log::flush() {
+  Bytes& buffer = state_->buffer;
+  auto written = write_all(*state_->segments.back().file, state_->end.offset - buffer.size(), buffer);
+  buffer.clear();
+  return written;
+}
+
+// Ends the last segment and begins the next, in an order by which the next one's existence proves this one whole.
+Result<void> Log::cut() {
+  LogState& state = *state_;
+  if (auto flushed = flush(); !flushed) {
+    return flushed;
+  }
+  if (auto synced = state.segments.back().file->sync(); !synced) {
+    return synced;
+  }
+  SegmentHead head;
+  head.cluster = state.options.cluster;
+  head.node = state.options.node;
+  head.sequence = state.segments.back().head.sequence + 1;
+  head.previous_link = state.link;
+  head.previous_end = state.end.offset;
+  head.last_index = state.last_index();
+  head.last_term = state.last_term;
+  Result<Segment> begun = begin_segment(state.files, state.options, *state.prepared.front(), head);
+  if (!begun) {
+    return begun.error();
+  }
+  state.prepared.pop_front();
+  state.link = begun->checksum;
+  state.end = Position{head.sequence, segment_head_size};
+  state.synced = state.end;
+  state.segments.push_back(std::move(*begun));
+  return {};
+}
+
+std::optional<std::uint32_t> Log::wants_spare() const {
+  if (!state_->prepared.empty()) {
+    return std::nullopt;
+  }
+  return state_->segments.back().head.sequence + 1;
+}
+
+void Log::give_spare(std::unique_ptr<PreparedSegment> spare) {
+  state_->prepared.push_back(std::move(spare));
+}
+
+Result<std::vector<Entry>> Log::read(LogIndex first, LogIndex last, std::size_t max_bytes) {
+  std::vector<Entry> entries;
+  std::size_t bytes = 0;
+  auto visited = visit_while(first, last, std::min(max_bytes, read_chunk), [&](const Entry& entry) {
+    bytes += entry.body.size();
+    if (!entries.empty() && bytes > max_bytes) {
+      return false;
+    }
+    entries.push_back(entry);
+    return true;
+  });
+  if (!visited) {
+    return visited.error();
+  }
+  return entries;
+}
+
+Result<void> Log::replay(LogIndex first, LogIndex last, const std::function<void(const Entry&)>& visit) {
+  return visit_while(first, last, read_chunk, [&](const Entry& entry) {
+    visit(entry);
+    return true;
+  });
+}
+
+Result<void> Log::visit_while(LogIndex first, LogIndex last, std::size_t read_ahead,
+                              const std::function<bool(const Entry&)>& visit) {
+  STRATA_ASSERT(first >= state_->first_index && first <= last && last <= state_->last_index());
+  std::optional<SegmentReader> reader;
+  std::uint32_t sequence = 0;
+  for (LogIndex index = first; index <= last; index = index.next()) {
+    const Position position = state_->positions[index - state_->first_index];
+    const Segment& segment = state_->segment(position.segment);
+    if (position.segment != sequence) {
+      reader.emplace(segment, read_ahead);
+      sequence = position.segment;
+    }
+    Result<Record> record = reader->record(position.offset);
+    if (record && record->header.index != index) {
+      record = Error{ErrorKind::damaged, "another entry stands here"};
+    }
+    if (!record) {
+      return damage_at(segment.path, position.offset, index, record.error());
+    }
+    if (!visit(record->entry)) {
+      break;
+    }
+  }
+  return {};
+}
+
+}  // namespace strata::wal

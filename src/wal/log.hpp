@@ -1,0 +1,131 @@
+// The write-ahead log: an append-only sequence of checksummed records in segments (docs/wal_format.md).
+//
+// A record with an index at or below the last overrides that entry and all behind it; nothing is overwritten in place.
+// One thread at a time, but for SyncTarget::sync and prepare_segment. Every call that returns a Result may block on the
+// disk. The FileSystem outlives the log.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/entry.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "wal/file.hpp"
+
+namespace strata::wal {
+
+// A place in the log: everything before it in log order. Segments are numbered from 1 without a gap.
+struct Position {
+  std::uint32_t segment = 0;
+  std::uint32_t offset = 0;
+  auto operator<=>(const Position&) const = default;
+};
+
+// What every record says of the time it was written.
+struct Marks {
+  Position synced;        // the log was on stable storage up to here (a lower bound)
+  LogIndex commit_index;  // and committed up to here
+};
+
+struct LogOptions {
+  std::string directory;  // exists
+  std::uint64_t segment_size =
+      64 << 20;  // bytes; a record that needs more gets a segment of its own size. At most 1 GiB
+  ClusterId cluster;
+  NodeId node;
+};
+
+// What opening found.
+struct Recovered {
+  LogIndex last_index;
+  LogIndex commit_index;           // the highest mark, not beyond last_index
+  std::vector<TermRun> term_runs;  // of entries 1 to last_index
+  std::uint64_t segments = 0;
+  std::uint64_t records = 0;     // valid ones, overridden ones included
+  std::uint64_t bytes = 0;       // of valid records
+  std::uint64_t torn_bytes = 0;  // cut from the end: what was not written whole, up to the last byte that was not zero
+};
+
+// A segment file that is allocated, zero-filled and synced, under a temporary name, not yet part of the log. One that
+// is never used is removed at the next start.
+struct PreparedSegment {
+  std::unique_ptr<File> file;
+  std::string path;  // the temporary name
+  std::uint32_t sequence = 0;
+  std::uint64_t size = 0;
+};
+
+// Creates the segment numbered `sequence`, of options.segment_size. Any thread, beside everything else, but one call at
+// a time. An error leaves nothing behind, and it may be tried again.
+Result<std::unique_ptr<PreparedSegment>> prepare_segment(FileSystem& files, const LogOptions& options,
+                                                         std::uint32_t sequence);
+
+// What a sync has to reach: the log's end when it was taken. May be synced by another thread than the writer's, and
+// outlive the log. Everything before its file's segment is already synced. After an error the log is poisoned: nothing
+// of it may be synced or appended again.
+struct SyncTarget {
+  std::shared_ptr<File> file;
+  Position end;
+  Result<void> sync() const { return file->sync(); }
+};
+
+struct LogState;
+
+class Log {
+ public:
+  // Opens or creates the log: reads all of it, checks every record, syncs every segment before anything in it is
+  // trusted, removes left-over temporary files. Reports progress to `logger`. A bad record at or behind the highest
+  // synced mark of all valid records is torn: the log is cut there (zeroed to its end, synced), and the log line counts
+  // the bytes.
+  // Errors: damaged (file, offset and index in the text) when a bad record lies before that mark, or a segment or its
+  // head is missing: nothing is cut; mismatch when a segment belongs to another node or cluster, or has a newer format.
+  static Result<std::unique_ptr<Log>> open(FileSystem& files, LogOptions options, Logger& logger);
+  ~Log();
+
+  const Recovered& recovered() const;
+  LogIndex last_index() const;
+  // Where the next record goes, unless it needs a new segment. Just after opening, all before it is synced.
+  Position end() const;
+
+  // Appends the entries (consecutive indexes; the first at most last_index() + 1) and returns the sync target that
+  // covers them. They are in the kernel when this returns: the death of the process does not lose them. A synced mark
+  // older than what the log knows by itself (it was opened, it cut a segment) is raised to that.
+  // Errors: no_space when the disk has no room for a new segment: nothing was appended, the log is as it was and may be
+  // used. After any other the log must not be used again: its end is undefined.
+  Result<SyncTarget> append(std::span<const Entry> entries, const Marks& marks);
+
+  // The number of a segment that should be prepared (prepare_segment) and given, so that cutting does not have to wait
+  // for it; nothing when a spare is there. append makes its own when it needs one and has none. Ask again only when
+  // what was asked for has been given, or its preparation has failed.
+  std::optional<std::uint32_t> wants_spare() const;
+  void give_spare(std::unique_ptr<PreparedSegment> spare);
+
+  // The current entries from `first` on, up to `last`, as many as `max_bytes` of bodies hold, at least one. They share
+  // buffers. Damaged or unreadable records are an error. 1 <= first <= last <= last_index().
+  Result<std::vector<Entry>> read(LogIndex first, LogIndex last, std::size_t max_bytes);
+  // Hands every current entry from `first` to `last` to `visit`, in order. One that is kept keeps up to 1 MiB alive.
+  Result<void> replay(LogIndex first, LogIndex last, const std::function<void(const Entry&)>& visit);
+
+ private:
+  explicit Log(std::unique_ptr<LogState> state);
+
+  Result<void> prepare_for(std::span<const Entry> entries);
+  Result<void> allocate_own(std::size_t place, std::uint32_t size);
+  Result<void> append_entry(const Entry& entry, const Marks& marks);
+  Result<void> flush();
+  Result<void> cut();
+  Result<void> visit_while(LogIndex first, LogIndex last, std::size_t read_ahead,
+                           const std::function<bool(const Entry&)>& visit);
+
+  std::unique_ptr<LogState> state_;
+};
+
+}  // namespace strata::wal

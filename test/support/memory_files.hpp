@@ -1,0 +1,128 @@
+// A file system in memory that can lose power. What was written and not synced is kept apart, sector by sector, and so
+// is every change of a directory that was not synced: a loss of power keeps or drops each of them as the test says.
+// Every call can be made to fail, every write to be short, and the machine to stop at any call.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "wal/file.hpp"
+
+namespace strata::test {
+
+inline constexpr std::size_t sector_size = 512;
+
+enum class FileOperation {
+  open,
+  create,
+  write,
+  read,
+  sync,
+  size,
+  rename,
+  remove,
+  sync_directory,
+  make_directory,
+  list,
+  lock,
+};
+
+// One call that is about to be made.
+struct FileCall {
+  FileOperation operation;
+  std::string path;
+  std::uint64_t offset = 0;  // read and write
+  std::size_t size = 0;      // read and write
+};
+
+// Chooses one of `count` possible outcomes: 0 is the oldest (nothing that was not synced survived), count - 1 the
+// newest.
+using Chooser = std::function<std::size_t(std::size_t count)>;
+
+Chooser keep_nothing();
+Chooser keep_everything();
+// The same choices for the same seed, whatever the compiler.
+Chooser choose_by_seed(std::uint64_t seed);
+
+// Any thread may call anything; one call runs at a time. The machine outlives the files and locks it hands out.
+class MemoryFiles final : public wal::FileSystem {
+ public:
+  MemoryFiles();
+  ~MemoryFiles() override;
+
+  // Asked before each call; an error is what the call returns, and it has no effect. A sync that fails drops nothing:
+  // what was not synced stays so, and every later sync of that file fails. It must not call the machine.
+  void set_fault(std::function<std::optional<Error>(const FileCall&)> fault);
+  // The most that one write takes. At least 1.
+  void set_most_written(std::size_t bytes);
+
+  // Calls made so far, failed ones included; reads, sizes and lists do not count, they change nothing.
+  std::uint64_t calls() const;
+  // From the call with this number on (counting from 0, as calls() does) every call fails and has no effect.
+  void stop_at(std::uint64_t call);
+
+  // The process is dead: its files and locks are of no use any more; everything written stays. Ends a stop.
+  void kill_process();
+  // The machine is dead as well: what was not synced is decided by `choose`, in a fixed order: for each file by its
+  // age, its size (when it grew) and then each sector with its versions, and for each directory change whether it
+  // happened.
+  void lose_power(const Chooser& choose);
+  // How many choices lose_power would ask for now.
+  std::size_t undecided() const;
+
+  // For tests that look and damage. The content of a file that exists; setting makes it durable, name included.
+  Bytes content(const std::string& path) const;
+  void set_content(const std::string& path, BytesView bytes);
+  bool exists(const std::string& path) const;
+
+  Result<std::unique_ptr<wal::File>> open(const std::string& path) override;
+  Result<std::unique_ptr<wal::File>> create(const std::string& path) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> remove(const std::string& path) override;
+  Result<void> sync_directory(const std::string& path) override;
+  Result<void> make_directory(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& path) override;
+  Result<std::unique_ptr<wal::FileLock>> lock(const std::string& path) override;
+
+ private:
+  class OpenFile;
+  class HeldLock;
+  struct Node;
+  struct Change;
+  using Names = std::map<std::string, std::shared_ptr<Node>>;
+
+  std::optional<Error> refuse(const FileCall& call);
+  std::shared_ptr<Node> add_node();
+  void change(Change change);
+  static void apply(Names& names, const Change& change);
+  void decide_content(Node& node, const Chooser& choose);
+  void end_process();
+
+  mutable std::mutex mutex_;
+  std::function<std::optional<Error>(const FileCall&)> fault_;
+  std::size_t most_written_ = std::numeric_limits<std::size_t>::max();
+  std::uint64_t calls_ = 0;
+  std::optional<std::uint64_t> stop_at_;
+  std::uint64_t process_ = 1;  // files and locks of an earlier one are dead
+
+  std::vector<std::weak_ptr<Node>> nodes_;  // by age
+  Names names_;                             // as the process sees them
+  Names durable_names_;
+  std::vector<Change> changes_;  // between the two, in order
+  std::set<std::string> directories_;
+  std::set<std::string> locked_;
+};
+
+}  // namespace strata::test
