@@ -1,0 +1,217 @@
+#include "raft/core.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace strata::raft {
+
+static void check(const Config& config) {
+  STRATA_ASSERT(std::ranges::is_sorted(config.members, std::ranges::less_equal()));
+  STRATA_ASSERT(std::ranges::binary_search(config.members, config.self));
+  STRATA_ASSERT(config.members.front() != NodeId(0));
+  STRATA_ASSERT(config.election_timeout > Duration::zero() && config.heartbeat_interval > Duration::zero());
+  STRATA_ASSERT(config.window_bytes > 0 && config.window_messages > 0);
+}
+
+Core::Core(Config config, Restored restored, TimePoint now, std::uint64_t random)
+    : config_(std::move(config)),
+      hard_state_(restored.hard_state),
+      saved_hard_state_(restored.hard_state),
+      log_(std::move(restored.term_runs), restored.last_index, std::move(restored.tail)),
+      commit_index_(restored.commit_index),
+      written_(restored.last_index),
+      synced_(restored.last_index),
+      last_read_request_(random >> 1),
+      now_(now),
+      random_(random) {
+  check(config_);
+  STRATA_ASSERT(commit_index_ <= log_.last_index());
+  STRATA_ASSERT(log_.first_cached() == commit_index_.next());
+  STRATA_ASSERT(log_.last_term() <= hard_state_.term);
+  std::get<Follower>(role_).election_due = draw_election_due();
+}
+
+Output Core::step(Event event, TimePoint now, std::uint64_t random) {
+  STRATA_ASSERT(now >= now_);
+  now_ = now;
+  random_ = random;
+  std::visit([this](auto& happened) { on(std::move(happened)); }, event);
+  return finish();
+}
+
+void Core::on(TimePassed) {
+  if (const auto* leader = std::get_if<Leader>(&role_)) {
+    if (now_ >= leader->heartbeat_due) {
+      beat();
+      replicate_to_all();
+    }
+    return;
+  }
+  if (now_ >= election_due()) {
+    start_election();
+  } else if (auto* follower = std::get_if<Follower>(&role_)) {
+    resend_reads(*follower);
+  }
+}
+
+void Core::on(Received event) {
+  if (is_peer(event.from)) {
+    std::visit([&](auto& message) { dispatch(event.from, message); }, event.message);
+  }
+}
+
+template <class Message>
+constexpr bool is_response =
+    std::is_same_v<Message, RequestVoteResponse> || std::is_same_v<Message, AppendEntriesResponse> ||
+    std::is_same_v<Message, ReadIndexResponse>;
+
+// Section 5.1: a server with a smaller term updates to the larger; a request with a stale term is rejected; what
+// answers a request of an earlier term is of no use any more.
+template <class M>
+void Core::dispatch(NodeId from, M& message) {
+  if (message.term > hard_state_.term) {
+    adopt_term(message.term);
+  }
+  if (message.term == hard_state_.term) {
+    receive(from, message);
+  } else if constexpr (!is_response<M>) {
+    refuse(from, message);
+  }
+}
+
+// Of a follower or candidate.
+TimePoint& Core::election_due() {
+  auto* follower = std::get_if<Follower>(&role_);
+  return follower ? follower->election_due : std::get<Candidate>(role_).election_due;
+}
+
+bool Core::is_peer(NodeId node) const {
+  return node != config_.self && std::ranges::binary_search(config_.members, node);
+}
+
+void Core::on(Persisted event) {
+  STRATA_ASSERT(event.id <= last_write_);
+  if (writes_.empty() || event.id < writes_.front().id) {
+    return;  // said before
+  }
+  const auto place = static_cast<std::ptrdiff_t>(event.id.value - writes_.front().id.value);
+  const auto write = writes_.begin() + place;
+  const LogIndex synced_before = synced_;
+  const LogIndex written_before = written_;
+  written_ = std::max(written_, write->last);
+  if (event.level == Durability::synced) {
+    synced_ = std::max(synced_, write->last);
+    writes_.erase(writes_.begin(), write + 1);
+  }
+  if (std::holds_alternative<Leader>(role_)) {
+    advance_commit();
+  } else if (auto* follower = std::get_if<Follower>(&role_)) {
+    const bool news = synced_ > synced_before || (config_.ack == Durability::written && written_ > written_before);
+    if (news) {
+      answer_persisted(*follower);
+    }
+  }
+}
+
+void Core::on(HardStateSaved event) {
+  STRATA_ASSERT(event.hard_state.term <= hard_state_.term);
+  if (event.hard_state != hard_state_) {
+    return;  // an older one; only the newest lets anything happen
+  }
+  saved_hard_state_ = hard_state_;
+  if (std::holds_alternative<Candidate>(role_)) {
+    count_vote(config_.self);
+  }
+}
+
+void Core::set_hard_state(HardState state) {
+  hard_state_ = state;
+  out_.hard_state = state;
+}
+
+// A term that was not known: the node follows, though it does not know yet whom.
+void Core::adopt_term(Term term) {
+  set_hard_state({term, NodeId(0)});
+  fail_reads();
+  // The election timer runs on (Figure 2 names all that resets it); a leader had none.
+  Follower follower;
+  follower.election_due = leading() ? draw_election_due() : election_due();
+  role_ = std::move(follower);
+}
+
+void Core::append(std::vector<Entry> entries) {
+  STRATA_ASSERT(!out_.append && !entries.empty());
+  for (const Entry& entry : entries) {
+    log_.append(entry);
+  }
+  last_write_ = last_write_.next();
+  writes_.push_back({last_write_, log_.last_index()});
+  out_.append = Append{last_write_, std::move(entries)};
+}
+
+void Core::truncate_after(LogIndex last) {
+  STRATA_ASSERT(last >= commit_index_);
+  log_.truncate_after(last);
+  written_ = std::min(written_, last);
+  synced_ = std::min(synced_, last);
+  // What was overridden must not count when its write is reported, though other entries may stand there by then.
+  for (auto write = writes_.rbegin(); write != writes_.rend() && write->last > last; ++write) {
+    write->last = last;
+  }
+}
+
+void Core::commit_to(LogIndex index) {
+  if (index <= commit_index_) {
+    return;
+  }
+  out_.committed = log_.slice(commit_index_.next(), index, std::numeric_limits<std::size_t>::max());
+  commit_index_ = index;
+  if (auto* leader = std::get_if<Leader>(&role_)) {
+    for (const Entry& entry : out_.committed) {
+      leader->uncommitted_bytes -= entry.body.size();
+    }
+  }
+  // What is not in the own log's file cannot be fetched from it.
+  log_.evict(std::min(commit_index_, written_), config_.cache_bytes);
+}
+
+Role Core::role() const {
+  if (std::holds_alternative<Leader>(role_)) {
+    return Role::leader;
+  }
+  return std::holds_alternative<Candidate>(role_) ? Role::candidate : Role::follower;
+}
+
+NodeId Core::leader() const {
+  if (const auto* follower = std::get_if<Follower>(&role_)) {
+    return follower->leader;
+  }
+  return leading() ? config_.self : NodeId(0);
+}
+
+Leadership Core::leadership() const {
+  const bool ready = leading() ? commit_index_ >= leading()->term_start : leader() != NodeId(0);
+  return {role(), hard_state_.term, leader(), ready};
+}
+
+Output Core::finish() {
+  Output out = std::exchange(out_, Output());
+  // No message may tell of a term or a vote that could still be forgotten.
+  auto& outgoing = hard_state_ == saved_hard_state_ ? out.send : out.send_after_hard_state;
+  outgoing = std::exchange(messages_, {});
+  if (const Leadership current = leadership(); current != reported_) {
+    out.leadership = reported_ = current;
+  }
+  out.wake_at = leading() ? leading()->heartbeat_due : election_due();
+  if (const auto* follower = std::get_if<Follower>(&role_); follower && !follower->reads.empty()) {
+    out.wake_at = std::min(out.wake_at, follower->reads_due);
+  }
+  return out;
+}
+
+}  // namespace strata::raft

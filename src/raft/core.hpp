@@ -1,0 +1,342 @@
+// The consensus core: Raft as a pure function of its inputs (design, section 2). No clock, no random source, no thread,
+// no file, no socket: an event goes in with the time it happened and a random number, one Output comes out.
+//
+// The driver's duty, in the order of Output's fields:
+//   1. `hard_state`: save it and sync it, then report HardStateSaved. In order with 2, by the same disk queue.
+//   2. `append`: write the entries to the log, in order; report Persisted{id, written}, and after a sync
+//      Persisted{id, synced} (one report may stand for all earlier ids as well).
+//   3. `send`: send at once; losing, delaying, duplicating and reordering is allowed.
+//   4. `send_after_hard_state`: send when the newest hard state handed out so far (in this Output or an earlier one) is
+//      synced, not before (Figure 2: "updated on stable storage before responding to RPCs").
+//   5. `committed`: apply, in order.
+//   6. the rest: answers to proposals and reads, and when to wake the core by TimePassed.
+// The message's `from` is the driver's to vouch for, and so is the incarnation (design, section 6, rule 4): an
+// acknowledgement of an earlier life of a member must not reach the core.
+//
+// Errors: there are none. What a peer may send is answered or ignored; what the driver may not do is asserted. One
+// thing that a peer can cause is asserted too: a leader that contradicts a committed entry. The promise is broken
+// already then.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/durability.hpp"
+#include "base/entry.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "raft/log.hpp"
+#include "raft/messages.hpp"
+#include "raft/progress.hpp"
+
+namespace strata::raft {
+
+struct Config {
+  NodeId self;
+  std::vector<NodeId> members;                                 // sorted, self included, no duplicates
+  Duration election_timeout = std::chrono::milliseconds(500);  // drawn anew from once to twice this
+  Duration heartbeat_interval = std::chrono::milliseconds(50);
+  Durability ack = Durability::synced;            // what a majority must have before an entry is committed
+  std::size_t max_append_bytes = 1 << 20;         // entries in one AppendEntries (one entry may be larger)
+  std::size_t window_bytes = 8 << 20;             // entries on their way to one follower, not yet acknowledged
+  std::size_t window_messages = 128;              // the same in messages: what the transport queues for a peer
+  std::size_t cache_bytes = 64 << 20;             // committed entries kept in memory for followers
+  std::size_t max_uncommitted_bytes = 256 << 20;  // proposals beyond this are refused (never the no-op)
+};
+
+// What must be on stable storage before any answer (Figure 2, "Persistent state on all servers"; the log is separate).
+struct HardState {
+  Term term;
+  NodeId vote;  // in `term`; 0: none
+  bool operator==(const HardState&) const = default;
+};
+
+// What the disk held when the node started. Everything named here is synced.
+struct Restored {
+  HardState hard_state;
+  std::vector<TermRun> term_runs;  // of the entries 1 to last_index; empty when there are none
+  LogIndex last_index;
+  LogIndex commit_index;    // known to be committed (marks in the log); the driver has applied up to here
+  std::vector<Entry> tail;  // the entries commit_index + 1 to last_index
+};
+
+// ---- Input ----
+
+// Nothing happened but time; also whenever the time of Output::wake_at has come. Elections and heartbeats begin in this
+// event only: a driver that was held up hands in the messages that waited first, so that the leader's may be among
+// them.
+struct TimePassed {};
+
+struct Received {
+  NodeId from;
+  Message message;
+};
+
+// Commands to append. They get consecutive indexes or are all refused.
+using ProposalId = StrongId<struct ProposalIdTag, std::uint64_t>;
+struct Propose {
+  ProposalId id;                // the driver's own, comes back in the answer
+  std::vector<Bytes> payloads;  // at least one
+};
+
+// A linearizable read that began before this event; one id may stand for many reads. Fresh for every event. The answer
+// may take as long as there is no majority: the driver has its own limit of time.
+struct Read {
+  ReadId id;
+};
+
+// Names one Output::append; rises by one with each.
+using WriteId = StrongId<struct WriteIdTag, std::uint64_t>;
+
+// All appends up to `id` have reached `level`. synced implies written. An id names the write itself and not the entry
+// (term, index), because an entry can be written, overwritten and written again (catalogue of bugs, 22).
+struct Persisted {
+  WriteId id;
+  Durability level = Durability::written;
+};
+
+// This hard state, and with it every earlier one, is on stable storage.
+struct HardStateSaved {
+  HardState hard_state;
+};
+
+// The answer to Output::fetch: these entries, read back from the log; a prefix of what was asked for is enough, none
+// says that they could not be read. They may have been overwritten meanwhile: the core checks the terms.
+struct Fetched {
+  NodeId peer;
+  std::vector<Entry> entries;
+};
+
+using Event = std::variant<TimePassed, Received, Propose, Read, Persisted, HardStateSaved, Fetched>;
+
+// ---- Output ----
+
+struct Append {
+  WriteId id;
+  // Consecutive indexes. When the first is not behind the log's last entry, everything from it on is overridden.
+  std::vector<Entry> entries;
+};
+
+struct ProposalsAppended {
+  ProposalId id;
+  Term term;
+  LogIndex first;  // index of the first payload, the others follow
+};
+
+enum class RefusalReason { not_leader, too_much_uncommitted };
+
+// None of the payloads was appended, and none will be.
+struct ProposalsRefused {
+  ProposalId id;
+  RefusalReason reason = RefusalReason::not_leader;
+};
+
+// A state machine that has applied `index` may serve the read.
+struct ReadReady {
+  ReadId id;
+  LogIndex index;
+};
+
+// Entries to be read back from the log for a follower that is further behind than the cache reaches. At most one is
+// outstanding for a peer.
+struct Fetch {
+  NodeId peer;
+  LogIndex first;
+  LogIndex last;
+  std::size_t max_bytes = 0;
+};
+
+enum class Role : std::uint8_t { follower, candidate, leader };
+
+// Who leads, as far as this node knows. Given in Output when any of it changed; before the first, Leadership{} holds.
+struct Leadership {
+  Role role = Role::follower;
+  Term term;
+  NodeId leader;       // 0: unknown
+  bool ready = false;  // this node leads and has committed an entry of its term; or it follows a known leader
+  bool operator==(const Leadership&) const = default;
+};
+
+struct Output {
+  std::optional<HardState> hard_state;
+  std::optional<Append> append;
+  std::vector<Outgoing> send;
+  std::vector<Outgoing> send_after_hard_state;
+  std::vector<Entry> committed;  // follows on what was handed out before (or Restored::commit_index), without a gap
+  std::optional<ProposalsAppended> proposals_appended;
+  std::optional<ProposalsRefused> proposals_refused;
+  std::vector<ReadReady> reads_ready;
+  std::vector<ReadId> reads_failed;  // no leader, or its leadership was lost: never served, may be asked again
+  std::vector<Fetch> fetches;
+  std::optional<Leadership> leadership;
+  TimePoint wake_at;
+};
+
+// ---- State of a role: it lives in the role and ends with it ----
+
+// A read that waits for the leader's answer.
+struct ForwardedRead {
+  ReadId id;
+  ReadId request;  // the first ReadIndexRequest that was sent after the read arrived; a later one's answer will do, too
+};
+
+struct Follower {
+  NodeId leader;          // of the current term; 0: not heard of yet
+  LogIndex verified;      // the log is known to equal the leader's up to here (never beyond it: Figure 2, AE rule 5)
+  LogIndex told_written;  // the marks in the newest successful answer to the leader
+  LogIndex told_synced;
+  Round round;  // newest round heard of
+  TimePoint election_due;
+  std::deque<ForwardedRead> reads;  // in order of arrival
+  TimePoint reads_due;              // when a request or its answer counts as lost, if there are reads
+};
+
+struct Candidate {
+  std::set<NodeId> votes;  // granted to this node in the current term; its own counts once its hard state is saved
+  TimePoint election_due;
+};
+
+struct PendingRead {
+  NodeId from;  // self, or the follower that asked
+  ReadId id;
+  LogIndex index;  // commit index when the read arrived, but not before this term's no-op
+};
+
+struct Leader {
+  std::map<NodeId, Progress> followers;
+  LogIndex term_start;  // index of this term's no-op: nothing is read and nothing older is committed before it is
+  Round round;          // newest round of heartbeats begun
+  TimePoint heartbeat_due;
+  std::vector<PendingRead> reads_waiting;   // for the next round to begin
+  std::vector<PendingRead> reads_in_round;  // for a majority to answer `read_round`
+  std::optional<Round> read_round;
+  std::size_t uncommitted_bytes = 0;
+};
+
+class Core {
+ public:
+  // The node starts as a follower with an election timer drawn from `random`.
+  Core(Config config, Restored restored, TimePoint now, std::uint64_t random);
+
+  // One event that happened at `now` (never earlier than in the call before). `random` is a fresh random number; it is
+  // used when an election timeout has to be drawn, so equal inputs give equal outputs.
+  Output step(Event event, TimePoint now, std::uint64_t random);
+
+  // ---- For STATUS, tests and the simulator's invariants ----
+  const Config& config() const { return config_; }
+  const HardState& hard_state() const { return hard_state_; }
+  Role role() const;
+  NodeId leader() const;  // 0: unknown
+  LogIndex commit_index() const { return commit_index_; }
+  LogIndex last_index() const { return log_.last_index(); }
+  LogIndex written() const { return written_; }
+  LogIndex synced() const { return synced_; }
+  // Index known to be synced on a majority; 0 after a start. It rises on a leader, and on a follower with what the
+  // leader tells: at `ack` synced the leader's commit index says it; at `ack` written a follower is not told.
+  LogIndex durable() const { return durable_; }
+  const Log& log() const { return log_; }
+  const Leader* leading() const { return std::get_if<Leader>(&role_); }
+
+ private:
+  // An Output::append that is not reported as synced yet.
+  struct Write {
+    WriteId id;
+    LogIndex last;  // its last entry that has not been overridden since
+  };
+
+  // core.cpp: events, and what all roles share
+  void on(TimePassed);
+  void on(Received event);
+  void on(Persisted event);
+  void on(HardStateSaved event);
+  template <class M>
+  void dispatch(NodeId from, M& message);
+  bool is_peer(NodeId node) const;
+  TimePoint& election_due();
+  LogIndex acknowledged_mark() const { return config_.ack == Durability::synced ? synced_ : written_; }
+  void set_hard_state(HardState state);
+  void adopt_term(Term term);
+  void append(std::vector<Entry> entries);
+  void truncate_after(LogIndex last);
+  void commit_to(LogIndex index);
+  void send(NodeId to, Message message) { messages_.push_back({to, std::move(message)}); }
+  Leadership leadership() const;
+  Output finish();
+
+  // election.cpp
+  TimePoint draw_election_due();
+  void start_election();
+  void count_vote(NodeId voter);
+  void receive(NodeId from, const RequestVote& request);
+  void receive(NodeId from, const RequestVoteResponse& response);
+  void refuse(NodeId from, const RequestVote& request);
+
+  // follower.cpp
+  bool follow(NodeId leader);
+  void receive(NodeId from, AppendEntries& request);
+  void refuse(NodeId from, const AppendEntries& request);
+  void reject(NodeId from, const AppendEntries& request);
+  void take_entries(std::vector<Entry>& entries);
+  void answer(Follower& follower, Round round);
+  void answer_persisted(Follower& follower);
+
+  // leader.cpp
+  void become_leader();
+  void on(Propose event);
+  void on(Fetched event);
+  std::vector<Entry> encode(const std::vector<Bytes>& payloads, std::size_t bytes) const;
+  void begin_round(Round round);
+  void beat();
+  void replicate(NodeId to, Progress& progress);
+  void replicate_to_all();
+  void send_entries(NodeId to, Progress& progress, std::vector<Entry> entries);
+  void fetch(NodeId peer, LogIndex first);
+  void receive(NodeId from, const AppendEntriesResponse& response);
+  void accepted(Progress& progress, const AppendEntriesResponse& response);
+  void rejected(Progress& progress, const AppendEntriesResponse& response);
+  LogIndex next_to_try(const Progress& progress, const AppendEntriesResponse& response) const;
+  void advance_commit();
+  LogIndex majority_mark(LogIndex own, LogIndex Progress::* mark) const;
+
+  // reads.cpp
+  void on(Read event);
+  void receive(NodeId from, const ReadIndexRequest& request);
+  void receive(NodeId from, const ReadIndexResponse& response);
+  void refuse(NodeId from, const ReadIndexRequest& request);
+  void wait_for_round(PendingRead read);
+  void begin_read_round();
+  void confirm_reads();
+  void serve(const PendingRead& read);
+  void request_read_index(Follower& follower);
+  void resend_reads(Follower& follower);
+  void fail_reads();
+
+  Config config_;
+  HardState hard_state_;
+  HardState saved_hard_state_;  // on stable storage
+  Log log_;
+  LogIndex commit_index_;
+  LogIndex written_;  // the log's entries up to here are in the kernel
+  LogIndex synced_;   // and up to here on stable storage; synced_ <= written_ <= last_index()
+  LogIndex durable_;
+  std::deque<Write> writes_;  // ids without a gap
+  WriteId last_write_;
+  ReadId last_read_request_;   // starts at random: an answer to an earlier life of this node is not taken for a new one
+  std::set<NodeId> fetching_;  // peers for which a Fetch is outstanding
+  std::variant<Follower, Candidate, Leader> role_;
+
+  // Of the running step
+  TimePoint now_;
+  std::uint64_t random_ = 0;
+  Output out_;
+  std::vector<Outgoing> messages_;
+  Leadership reported_;  // newest in an Output
+};
+
+}  // namespace strata::raft

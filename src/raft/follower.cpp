@@ -1,0 +1,128 @@
+// The follower's side of replication: Figure 2, AppendEntries RPC, receiver; section 5.3.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "raft/core.hpp"
+
+namespace strata::raft {
+
+// The sender of an AppendEntries of the current term leads it (election safety). False: that cannot be true.
+bool Core::follow(NodeId leader) {
+  if (std::holds_alternative<Leader>(role_)) {
+    return false;
+  }
+  if (std::holds_alternative<Candidate>(role_)) {
+    role_ = Follower{};
+  }
+  auto& follower = std::get<Follower>(role_);
+  if (follower.leader != NodeId(0) && follower.leader != leader) {
+    return false;
+  }
+  follower.leader = leader;
+  follower.election_due = draw_election_due();
+  return true;
+}
+
+// Indexes follow on each other and terms never fall, as in every log.
+static bool well_formed(const AppendEntries& request) {
+  LogIndex index = request.prev_log_index;
+  Term term = request.prev_log_term;
+  for (const Entry& entry : request.entries) {
+    index = index.next();
+    if (entry.index != index || entry.term < term) {
+      return false;
+    }
+    term = entry.term;
+  }
+  return term <= request.term;
+}
+
+void Core::receive(NodeId from, AppendEntries& request) {
+  if (!follow(from) || !well_formed(request)) {
+    return;
+  }
+  auto& follower = std::get<Follower>(role_);
+  follower.round = std::max(follower.round, request.round);
+  if (!log_.matches(request.prev_log_index, request.prev_log_term)) {
+    reject(from, request);
+    return;
+  }
+  const LogIndex last = request.prev_log_index + request.entries.size();
+  take_entries(request.entries);
+  follower.verified = std::max(follower.verified, last);
+  const LogIndex committed = std::min(request.leader_commit, follower.verified);
+  commit_to(committed);
+  if (config_.ack == Durability::synced) {
+    durable_ = std::max(durable_, committed);
+  }
+  // Entries are answered when they are as safe as an acknowledgement has to be (answer_persisted), a heartbeat at once.
+  if (last == request.prev_log_index || acknowledged_mark() >= last) {
+    answer(follower, request.round);
+  }
+}
+
+// Receiver implementation 3 and 4. What is there already stays, with all that follows it: the message may be an old
+// one.
+void Core::take_entries(std::vector<Entry>& entries) {
+  const auto first_new =
+      std::ranges::find_if(entries, [&](const Entry& entry) { return !log_.matches(entry.index, entry.term); });
+  if (first_new == entries.end()) {
+    return;
+  }
+  if (first_new->index <= log_.last_index()) {
+    truncate_after(first_new->index - 1);
+    auto& follower = std::get<Follower>(role_);
+    follower.verified = std::min(follower.verified, log_.last_index());
+  }
+  entries.erase(entries.begin(), first_new);
+  append(std::move(entries));
+}
+
+// A sender of an earlier term: all that it needs to know is the term.
+void Core::refuse(NodeId from, const AppendEntries& request) {
+  AppendEntriesResponse response;
+  response.term = hard_state_.term;
+  response.round = request.round;
+  send(from, response);
+}
+
+// There is no entry that matches prev_log_index and prev_log_term.
+void Core::reject(NodeId from, const AppendEntries& request) {
+  AppendEntriesResponse response;
+  response.term = hard_state_.term;
+  response.round = request.round;
+  if (request.prev_log_index > log_.last_index()) {
+    response.conflict_index = log_.last_index().next();
+  } else {
+    // Whatever else may conflict, what is verified or committed does not.
+    const LogIndex known = std::max(std::get<Follower>(role_).verified, commit_index_);
+    const LogIndex run = log_.first_index_of_run(request.prev_log_index);
+    response.conflict_index = std::min(std::max(run, known.next()), request.prev_log_index);
+    response.conflict_term = log_.term_at(request.prev_log_index);
+  }
+  send(from, response);
+}
+
+void Core::answer(Follower& follower, Round round) {
+  AppendEntriesResponse response;
+  response.term = hard_state_.term;
+  response.success = true;
+  response.round = round;
+  response.matched = follower.verified;
+  response.written = follower.told_written = std::min(written_, follower.verified);
+  response.synced = follower.told_synced = std::min(synced_, follower.verified);
+  send(follower.leader, response);
+}
+
+// A disk write has ended: one answer for all requests that waited for it.
+void Core::answer_persisted(Follower& follower) {
+  const bool more_synced = std::min(synced_, follower.verified) > follower.told_synced;
+  const bool more_written = std::min(written_, follower.verified) > follower.told_written;
+  if ((more_synced || more_written) && follower.leader != NodeId(0)) {
+    answer(follower, follower.round);
+  }
+}
+
+}  // namespace strata::raft

@@ -1,0 +1,239 @@
+// The leader's side of replication: Figure 2, rules for leaders; sections 5.3 and 5.4.2.
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.hpp"
+#include "raft/core.hpp"
+#include "raft/quorum.hpp"
+
+namespace strata::raft {
+
+void Core::become_leader() {
+  const LogIndex last = log_.last_index();
+  Leader leader;
+  for (const NodeId member : config_.members) {
+    if (member != config_.self) {
+      leader.followers.emplace(member, Progress(last.next()));
+    }
+  }
+  for (LogIndex index = commit_index_.next(); index <= last; index = index.next()) {
+    leader.uncommitted_bytes += log_.entry(index).body.size();
+  }
+  leader.term_start = last.next();
+  const Entry no_op = make_entry(EntryType::no_op, hard_state_.term, leader.term_start, {});
+  leader.uncommitted_bytes += no_op.body.size();
+  role_ = std::move(leader);
+  append({no_op});
+  beat();
+  replicate_to_all();
+}
+
+void Core::on(Propose event) {
+  STRATA_ASSERT(!event.payloads.empty());
+  auto* leader = std::get_if<Leader>(&role_);
+  if (!leader) {
+    out_.proposals_refused = ProposalsRefused{event.id, RefusalReason::not_leader};
+    return;
+  }
+  std::size_t bytes = 0;
+  for (const Bytes& payload : event.payloads) {
+    bytes += Entry::header_size + payload.size();
+  }
+  if (leader->uncommitted_bytes + bytes > config_.max_uncommitted_bytes) {
+    out_.proposals_refused = ProposalsRefused{event.id, RefusalReason::too_much_uncommitted};
+    return;
+  }
+  leader->uncommitted_bytes += bytes;
+  out_.proposals_appended = ProposalsAppended{event.id, hard_state_.term, log_.last_index().next()};
+  append(encode(event.payloads, bytes));
+  replicate_to_all();
+}
+
+// One buffer for all: the entries share it.
+std::vector<Entry> Core::encode(const std::vector<Bytes>& payloads, std::size_t bytes) const {
+  Bytes bodies;
+  bodies.reserve(bytes);
+  LogIndex index = log_.last_index();
+  for (const Bytes& payload : payloads) {
+    index = index.next();
+    encode_entry(bodies, EntryType::command, hard_state_.term, index, payload);
+  }
+  const auto owner = std::make_shared<const Bytes>(std::move(bodies));
+  std::vector<Entry> entries;
+  entries.reserve(payloads.size());
+  index = log_.last_index();
+  std::size_t offset = 0;
+  for (const Bytes& payload : payloads) {
+    index = index.next();
+    const std::size_t size = Entry::header_size + payload.size();
+    const SharedBytes body(owner, BytesView(*owner).substr(offset, size));
+    entries.push_back(Entry{hard_state_.term, index, EntryType::command, body});
+    offset += size;
+  }
+  return entries;
+}
+
+// A heartbeat to every follower. It names an entry that the follower is known to hold, so it may overtake entries that
+// are on their way without being rejected.
+void Core::begin_round(Round round) {
+  auto& leader = std::get<Leader>(role_);
+  leader.round = round;
+  for (const auto& [node, progress] : leader.followers) {
+    AppendEntries heartbeat;
+    heartbeat.term = hard_state_.term;
+    heartbeat.prev_log_index = progress.match_index;
+    heartbeat.prev_log_term = log_.term_at(progress.match_index);
+    heartbeat.leader_commit = commit_index_;
+    heartbeat.round = leader.round;
+    send(node, std::move(heartbeat));
+  }
+}
+
+// The round that the heartbeat timer begins.
+void Core::beat() {
+  auto& leader = std::get<Leader>(role_);
+  begin_round(first_round_of_next_beat(leader.round));
+  leader.heartbeat_due = now_ + config_.heartbeat_interval;
+}
+
+void Core::replicate_to_all() {
+  for (auto& [node, progress] : std::get<Leader>(role_).followers) {
+    replicate(node, progress);
+  }
+}
+
+// Sends what the follower lacks, as far as its window allows.
+void Core::replicate(NodeId to, Progress& progress) {
+  while (progress.next_index <= log_.last_index() && progress.may_send(config_.window_messages, config_.window_bytes)) {
+    if (progress.next_index < log_.first_cached()) {
+      fetch(to, progress.next_index);
+      return;
+    }
+    send_entries(to, progress, log_.slice(progress.next_index, log_.last_index(), config_.max_append_bytes));
+  }
+}
+
+void Core::send_entries(NodeId to, Progress& progress, std::vector<Entry> entries) {
+  const Round round = std::get<Leader>(role_).round;
+  AppendEntries request;
+  request.term = hard_state_.term;
+  request.prev_log_index = progress.next_index - 1;
+  request.prev_log_term = log_.term_at(request.prev_log_index);
+  request.leader_commit = commit_index_;
+  request.round = round;
+  std::size_t bytes = 0;
+  for (const Entry& entry : entries) {
+    bytes += entry.body.size();
+  }
+  progress.sent(entries.back().index, bytes, round);
+  request.entries = std::move(entries);
+  send(to, std::move(request));
+}
+
+void Core::fetch(NodeId peer, LogIndex first) {
+  if (fetching_.insert(peer).second) {
+    out_.fetches.push_back({peer, first, log_.first_cached() - 1, config_.max_append_bytes});
+  }
+}
+
+// When nothing of it can be used, the next answer or heartbeat asks again.
+void Core::on(Fetched event) {
+  const std::size_t asked = fetching_.erase(event.peer);
+  STRATA_ASSERT(asked == 1);
+  auto* leader = std::get_if<Leader>(&role_);
+  if (!leader) {
+    return;
+  }
+  Progress& progress = leader->followers.at(event.peer);
+  std::vector<Entry> entries;
+  LogIndex next = progress.next_index;
+  for (Entry& entry : event.entries) {
+    if (entry.index == next && log_.matches(entry.index, entry.term)) {
+      next = next.next();
+      entries.push_back(std::move(entry));
+    }
+  }
+  if (!entries.empty() && progress.may_send(config_.window_messages, config_.window_bytes)) {
+    send_entries(event.peer, progress, std::move(entries));
+    replicate(event.peer, progress);
+  }
+}
+
+void Core::receive(NodeId from, const AppendEntriesResponse& response) {
+  auto* leader = std::get_if<Leader>(&role_);
+  if (!leader || response.round > leader->round) {
+    return;
+  }
+  Progress& progress = leader->followers.at(from);
+  progress.answered = std::max(progress.answered, response.round);
+  if (response.success) {
+    accepted(progress, response);
+  } else {
+    rejected(progress, response);
+  }
+  replicate(from, progress);
+  confirm_reads();
+}
+
+void Core::accepted(Progress& progress, const AppendEntriesResponse& response) {
+  const bool possible = response.synced <= response.written && response.written <= response.matched &&
+                        response.matched <= log_.last_index();
+  if (!possible) {
+    return;
+  }
+  const Leader& leader = std::get<Leader>(role_);
+  const bool news = progress.acknowledge(response.matched, response.written, response.synced, leader.round);
+  if (progress.lost(response.round)) {
+    progress.probe_from(progress.match_index.next());
+  }
+  if (news) {
+    advance_commit();
+  }
+}
+
+void Core::rejected(Progress& progress, const AppendEntriesResponse& response) {
+  if (response.conflict_index <= progress.match_index) {
+    // Either an old answer, or the request was sent when match_index was known: then the follower has restarted since.
+    if (response.round > progress.matched_in) {
+      progress.lost_memory(response.conflict_index, std::get<Leader>(role_).round);
+    }
+  } else if (response.conflict_index < progress.next_index) {
+    progress.probe_from(next_to_try(progress, response));
+  }
+}
+
+// Section 5.3: with the conflicting term, all entries of it are passed over at once.
+LogIndex Core::next_to_try(const Progress& progress, const AppendEntriesResponse& response) const {
+  if (response.conflict_term != Term(0)) {
+    const LogIndex shared = log_.last_index_at_most(response.conflict_term, progress.next_index - 2);
+    if (shared >= response.conflict_index && log_.term_at(shared) == response.conflict_term) {
+      return shared.next();  // both logs have an entry of that term there, so it is the same
+    }
+  }
+  return response.conflict_index;
+}
+
+LogIndex Core::majority_mark(LogIndex own, LogIndex Progress::* mark) const {
+  std::vector<LogIndex> marks{own};
+  marks.reserve(config_.members.size());
+  for (const auto& [node, progress] : std::get<Leader>(role_).followers) {
+    marks.push_back(progress.*mark);
+  }
+  return majority_index(std::move(marks));
+}
+
+// Figure 2, last rule for leaders. Entries of earlier terms are committed only indirectly (section 5.4.2).
+void Core::advance_commit() {
+  const LogIndex durable = majority_mark(synced_, &Progress::match_synced);
+  const LogIndex acknowledged =
+      config_.ack == Durability::synced ? durable : majority_mark(written_, &Progress::match_written);
+  if (durable > durable_ && log_.term_at(durable) == hard_state_.term) {
+    durable_ = durable;
+  }
+  if (acknowledged > commit_index_ && log_.term_at(acknowledged) == hard_state_.term) {
+    commit_to(acknowledged);
+    begin_read_round();  // some may have waited for the first commit of the term
+  }
+}
+
+}  // namespace strata::raft

@@ -1,0 +1,105 @@
+#include "raft/log.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <utility>
+
+#include "base/assert.hpp"
+
+namespace strata::raft {
+
+Log::Log(std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail)
+    : runs_(std::move(runs)), last_index_(last_index) {
+  STRATA_ASSERT(runs_.empty() == (last_index == LogIndex(0)));
+  STRATA_ASSERT(runs_.empty() || (runs_.front().first == LogIndex(1) && runs_.back().first <= last_index));
+  STRATA_ASSERT(std::ranges::is_sorted(runs_, std::ranges::less_equal(), &TermRun::term));
+  STRATA_ASSERT(std::ranges::is_sorted(runs_, std::ranges::less_equal(), &TermRun::first));
+  STRATA_ASSERT(tail.size() <= last_index.value);
+  LogIndex next = last_index + 1 - tail.size();
+  for (Entry& entry : tail) {
+    STRATA_ASSERT(entry.index == next && entry.term == term_at(next));
+    next = next.next();
+    cached_bytes_ += entry.body.size();
+    cache_.push_back(std::move(entry));
+  }
+}
+
+// The run that holds `index`, which is at least 1.
+static std::vector<TermRun>::const_iterator run_of(const std::vector<TermRun>& runs, LogIndex index) {
+  if (runs.back().first <= index) {  // nearly always
+    return std::prev(runs.end());
+  }
+  return std::prev(std::ranges::upper_bound(runs, index, {}, &TermRun::first));
+}
+
+Term Log::term_at(LogIndex index) const {
+  STRATA_ASSERT(index <= last_index_);
+  return index == LogIndex(0) ? Term(0) : run_of(runs_, index)->term;
+}
+
+bool Log::matches(LogIndex index, Term term) const {
+  return index <= last_index_ && term_at(index) == term;
+}
+
+LogIndex Log::first_index_of_run(LogIndex index) const {
+  STRATA_ASSERT(index <= last_index_);
+  return index == LogIndex(0) ? index : run_of(runs_, index)->first;
+}
+
+LogIndex Log::last_index_at_most(Term term, LogIndex limit) const {
+  const auto later = std::ranges::upper_bound(runs_, term, {}, &TermRun::term);
+  const LogIndex last = later == runs_.end() ? last_index_ : later->first - 1;
+  return std::min(last, limit);
+}
+
+void Log::append(Entry entry) {
+  STRATA_ASSERT(entry.index == last_index_.next());
+  STRATA_ASSERT(entry.term >= last_term());
+  if (entry.term != last_term()) {
+    runs_.push_back({entry.term, entry.index});
+  }
+  last_index_ = entry.index;
+  cached_bytes_ += entry.body.size();
+  cache_.push_back(std::move(entry));
+}
+
+void Log::truncate_after(LogIndex last) {
+  STRATA_ASSERT(last <= last_index_);
+  while (!cache_.empty() && cache_.back().index > last) {
+    cached_bytes_ -= cache_.back().body.size();
+    cache_.pop_back();
+  }
+  while (!runs_.empty() && runs_.back().first > last) {
+    runs_.pop_back();
+  }
+  last_index_ = last;
+}
+
+const Entry& Log::entry(LogIndex index) const {
+  STRATA_ASSERT(index >= first_cached() && index <= last_index_);
+  return cache_[index - first_cached()];
+}
+
+std::vector<Entry> Log::slice(LogIndex first, LogIndex last, std::size_t max_bytes) const {
+  STRATA_ASSERT(first >= first_cached() && last <= last_index_);
+  const auto begin = cache_.begin() + static_cast<std::ptrdiff_t>(first - first_cached());
+  const auto limit = cache_.begin() + static_cast<std::ptrdiff_t>(last + 1 - first_cached());
+  auto end = begin;
+  for (std::size_t bytes = 0; end < limit; ++end) {
+    bytes += end->body.size();
+    if (bytes > max_bytes && end != begin) {
+      break;
+    }
+  }
+  return begin < end ? std::vector<Entry>(begin, end) : std::vector<Entry>();
+}
+
+void Log::evict(LogIndex up_to, std::size_t max_bytes) {
+  while (cached_bytes_ > max_bytes && !cache_.empty() && cache_.front().index <= up_to) {
+    cached_bytes_ -= cache_.front().body.size();
+    cache_.pop_front();
+  }
+}
+
+}  // namespace strata::raft

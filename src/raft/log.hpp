@@ -1,0 +1,53 @@
+// The core's view of the replicated log: the term of every entry, and the newest entries themselves.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "base/entry.hpp"
+#include "base/ids.hpp"
+
+namespace strata::raft {
+
+// Terms are kept for the whole log as runs (a few bytes a term), entries only for its newest part (the cache): older
+// ones are committed and can be read back from the disk (Output::fetch).
+class Log {
+ public:
+  Log() = default;
+  // `tail` are the entries that end the log described by `runs` and `last_index`; it may be empty.
+  Log(std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail);
+
+  LogIndex last_index() const { return last_index_; }
+  Term last_term() const { return term_at(last_index_); }
+  // Term 0 at index 0. `index` <= last_index().
+  Term term_at(LogIndex index) const;
+  // The log holds an entry of this name; by the Log Matching property, all before it are the same too (section 5.3).
+  bool matches(LogIndex index, Term term) const;
+  // The first index of the run that `index` belongs to.
+  LogIndex first_index_of_run(LogIndex index) const;
+  // The last index whose term is at most `term`, and not beyond `limit`.
+  LogIndex last_index_at_most(Term term, LogIndex limit) const;
+
+  // `entry.index` == last_index() + 1 and its term is not below last_term().
+  void append(Entry entry);
+  // Removes everything behind `last`.
+  void truncate_after(LogIndex last);
+
+  // The first index that is in memory (last_index() + 1 when none is).
+  LogIndex first_cached() const { return LogIndex(last_index_.value + 1 - cache_.size()); }
+  // `index` >= first_cached() and <= last_index().
+  const Entry& entry(LogIndex index) const;
+  // Entries from `first` (cached), as many as `max_bytes` hold, but at least one when there is one.
+  std::vector<Entry> slice(LogIndex first, LogIndex last, std::size_t max_bytes) const;
+  // Forgets the oldest entries up to `up_to` while more than `max_bytes` of bodies are kept.
+  void evict(LogIndex up_to, std::size_t max_bytes);
+
+ private:
+  std::vector<TermRun> runs_;
+  LogIndex last_index_;
+  std::deque<Entry> cache_;
+  std::size_t cached_bytes_ = 0;
+};
+
+}  // namespace strata::raft

@@ -1,0 +1,80 @@
+// The messages of Raft between members (Raft paper, Figure 2, and section 8 for reads), by the paper's names.
+// Sender and receiver stand in the envelope that carries them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/entry.hpp"
+#include "base/ids.hpp"
+
+namespace strata::raft {
+
+// Figure 2, RequestVote RPC. The candidate is the sender.
+struct RequestVote {
+  Term term;
+  LogIndex last_log_index;
+  Term last_log_term;
+};
+
+struct RequestVoteResponse {
+  Term term;
+  bool vote_granted = false;
+};
+
+// Numbers the leader's rounds of heartbeats within its term; every message of the leader carries the newest. An answer
+// to round r proves that the sender was still led by this leader after round r began (ReadIndex, section 8).
+using Round = StrongId<struct RoundTag, std::uint64_t>;
+
+// Figure 2, AppendEntries RPC; without entries: a heartbeat. The leader is the sender.
+struct AppendEntries {
+  Term term;
+  LogIndex prev_log_index;
+  Term prev_log_term;
+  LogIndex leader_commit;
+  Round round;
+  std::vector<Entry> entries;  // indexes prev_log_index + 1, + 2, … without a gap
+};
+
+struct AppendEntriesResponse {
+  Term term;
+  bool success = false;
+  Round round;       // of the request that this answers, or the newest seen when a disk write made the answer due
+  LogIndex matched;  // success: the follower's log is known to equal the leader's up to here (held in memory at least)
+  LogIndex written;  // min(matched, in the follower's kernel)
+  LogIndex synced;   // min(matched, on the follower's stable storage)
+  // success == false: the first index the leader should try instead, and the follower's term there (section 5.3, the
+  // optimisation of back-tracking by conflicting term). conflict_term 0: the follower's log ends before prev_log_index.
+  // Always behind what the follower has verified in this term: a leader that is told otherwise knows of a restart.
+  LogIndex conflict_index;
+  Term conflict_term;
+};
+
+// Asks the leader for an index that a linearizable read may be served at (section 8; thesis, section 6.4).
+using ReadId = StrongId<struct ReadIdTag, std::uint64_t>;
+
+struct ReadIndexRequest {
+  Term term;
+  // The sender's; fresh for every request, a repeated one too, and rising. So the answer to a request also serves the
+  // reads of all requests before it, and a leader may answer a sender's newest request alone.
+  ReadId id;
+};
+
+struct ReadIndexResponse {
+  Term term;
+  ReadId id;
+  std::optional<LogIndex> read_index;  // nothing: the receiver does not lead, or lost its leadership meanwhile
+};
+
+using Message = std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, ReadIndexRequest,
+                             ReadIndexResponse>;
+
+// A message to a member.
+struct Outgoing {
+  NodeId to;
+  Message message;
+};
+
+}  // namespace strata::raft
