@@ -1,0 +1,347 @@
+#include "harness.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace strata::raft::testing {
+
+Config config_of(int self, int members) {
+  Config config;
+  config.self = id(self);
+  for (int member = 1; member <= members; ++member) {
+    config.members.push_back(id(member));
+  }
+  return config;
+}
+
+std::vector<Entry> entries_of(std::uint64_t first, const std::vector<std::uint64_t>& terms) {
+  std::vector<Entry> entries;
+  for (const std::uint64_t of_term : terms) {
+    entries.push_back(
+        make_entry(EntryType::command, term(of_term), index(first), fmt::format("{}:{}", of_term, first)));
+    ++first;
+  }
+  return entries;
+}
+
+std::vector<std::uint64_t> terms_of(const Log& log) {
+  std::vector<std::uint64_t> terms;
+  for (LogIndex at(1); at <= log.last_index(); at = at.next()) {
+    terms.push_back(log.term_at(at).value);
+  }
+  return terms;
+}
+
+AppendEntries append_entries(std::uint64_t of_term, std::uint64_t prev, std::uint64_t prev_term,
+                             std::vector<Entry> entries, std::uint64_t commit, std::uint64_t round) {
+  return {term(of_term), index(prev), term(prev_term), index(commit), Round(round), std::move(entries)};
+}
+
+// ---- Disk ----
+
+static void override_from(std::vector<Entry>& log, const std::vector<Entry>& entries) {
+  REQUIRE(!entries.empty());
+  REQUIRE(entries.front().index.value <= log.size() + 1);
+  log.resize(entries.front().index.value - 1);
+  log.insert(log.end(), entries.begin(), entries.end());
+}
+
+Restored Disk::restored() const {
+  Restored restored;
+  restored.hard_state = hard_state;
+  restored.last_index = index(written.size());
+  restored.commit_index = std::min(written_commit, restored.last_index);
+  for (const Entry& entry : written) {
+    if (restored.term_runs.empty() || restored.term_runs.back().term != entry.term) {
+      restored.term_runs.push_back({entry.term, entry.index});
+    }
+  }
+  restored.tail.assign(written.begin() + static_cast<std::ptrdiff_t>(restored.commit_index.value), written.end());
+  return restored;
+}
+
+void Disk::write(Append append, LogIndex commit_index) {
+  override_from(written, append.entries);
+  written_commit = std::max(written_commit, commit_index);
+  unsynced.push_back(std::move(append));
+}
+
+void Disk::sync() {
+  for (const Append& append : unsynced) {
+    override_from(synced, append.entries);
+  }
+  unsynced.clear();
+  synced_commit = written_commit;
+}
+
+void Disk::lose_power(std::size_t kept) {
+  unsynced.resize(std::min(kept, unsynced.size()));
+  for (const Append& append : unsynced) {
+    override_from(synced, append.entries);
+  }
+  unsynced.clear();
+  written = synced;
+  written_commit = synced_commit;
+}
+
+// ---- Node ----
+
+Node::Node(Config config, Disk on_disk, TimePoint start, std::uint64_t number)
+    : core(std::move(config), on_disk.restored(), start, number), disk(std::move(on_disk)), now(start), random(number) {
+  disk.sync();  // a log is synced before it is used
+}
+
+void Node::step(Event event) {
+  Output out = core.step(std::move(event), now, random);
+  if (out.hard_state) {
+    queue_.emplace_back(*out.hard_state);
+  }
+  if (out.append) {
+    queue_.emplace_back(*out.append);
+  }
+  outbox.insert(outbox.end(), out.send.begin(), out.send.end());
+  if (!out.send_after_hard_state.empty()) {
+    queue_.emplace_back(out.send_after_hard_state);
+  }
+  committed.insert(committed.end(), out.committed.begin(), out.committed.end());
+  reads_ready.insert(reads_ready.end(), out.reads_ready.begin(), out.reads_ready.end());
+  reads_failed.insert(reads_failed.end(), out.reads_failed.begin(), out.reads_failed.end());
+  fetches.insert(fetches.end(), out.fetches.begin(), out.fetches.end());
+  last = std::move(out);
+}
+
+void Node::pass(Duration duration) {
+  now += duration;
+  step(TimePassed{});
+}
+
+void Node::time_out() {
+  now = std::max(now, last.wake_at);
+  step(TimePassed{});
+}
+
+bool Node::work() {
+  if (queue_.empty()) {
+    return false;
+  }
+  auto job = std::move(queue_.front());
+  queue_.pop_front();
+  if (const auto* hard_state = std::get_if<HardState>(&job)) {
+    disk.hard_state = *hard_state;
+    reports.push_back(HardStateSaved{*hard_state});
+  } else if (auto* append = std::get_if<Append>(&job)) {
+    reports.push_back(Persisted{append->id, Durability::written});
+    disk.write(std::move(*append), core.commit_index());
+  } else {
+    const auto& messages = std::get<std::vector<Outgoing>>(job);
+    outbox.insert(outbox.end(), messages.begin(), messages.end());
+  }
+  return true;
+}
+
+void Node::sync() {
+  if (!disk.unsynced.empty()) {
+    reports.push_back(Persisted{disk.unsynced.back().id, Durability::synced});
+    disk.sync();
+  }
+}
+
+bool Node::report() {
+  if (reports.empty()) {
+    return false;
+  }
+  Event event = std::move(reports.front());
+  reports.pop_front();
+  step(std::move(event));
+  return true;
+}
+
+void Node::write_all() {
+  while (work() || report()) {
+  }
+}
+
+void Node::settle() {
+  while (!disk_idle()) {
+    write_all();
+    sync();
+    write_all();
+  }
+}
+
+std::vector<AppendEntries> Node::take_entries(int to) {
+  auto all = take<AppendEntries>(to);
+  std::erase_if(all, [](const AppendEntries& message) { return message.entries.empty(); });
+  return all;
+}
+
+std::vector<AppendEntries> Node::take_heartbeats(int to) {
+  auto all = take<AppendEntries>(to);
+  std::erase_if(all, [](const AppendEntries& message) { return !message.entries.empty(); });
+  return all;
+}
+
+void Node::require_one(std::size_t count) {
+  REQUIRE(count == 1);
+}
+
+// ---- Situations ----
+
+Disk disk_with_log(const std::vector<std::uint64_t>& terms, HardState hard_state) {
+  Disk disk;
+  disk.hard_state = hard_state;
+  disk.synced = disk.written = entries_of(1, terms);
+  return disk;
+}
+
+Node node_with_log(const std::vector<std::uint64_t>& terms, HardState hard_state, int self, int members) {
+  Node node(config_of(self, members), disk_with_log(terms, hard_state));
+  node.step(TimePassed{});
+  return node;
+}
+
+void campaign(Node& node) {
+  node.pass(2 * node.core.config().election_timeout);
+  node.settle();
+  REQUIRE(node.core.role() == Role::candidate);
+}
+
+void elect(Node& node) {
+  node.pass(2 * node.core.config().election_timeout);
+  node.settle();
+  for (const NodeId member : node.core.config().members) {
+    if (member != node.core.config().self && node.core.role() == Role::candidate) {
+      node.receive(member.value, RequestVoteResponse{node.core.hard_state().term, true});
+    }
+  }
+  REQUIRE(node.core.role() == Role::leader);
+  node.settle();
+  node.outbox.clear();
+}
+
+AppendEntriesResponse success(const Node& node, std::uint64_t last, Round round) {
+  return success(node, last, last, last, round);
+}
+
+AppendEntriesResponse success(const Node& node, std::uint64_t matched, std::uint64_t written, std::uint64_t synced,
+                              Round round) {
+  AppendEntriesResponse response;
+  response.term = node.core.hard_state().term;
+  response.success = true;
+  response.round = round;
+  response.matched = index(matched);
+  response.written = index(written);
+  response.synced = index(synced);
+  return response;
+}
+
+AppendEntriesResponse rejection(const Node& node, std::uint64_t conflict_index, std::uint64_t conflict_term,
+                                Round round) {
+  AppendEntriesResponse response;
+  response.term = node.core.hard_state().term;
+  response.round = round;
+  response.conflict_index = index(conflict_index);
+  response.conflict_term = term(conflict_term);
+  return response;
+}
+
+void follow(Node& node, std::uint64_t of_term) {
+  node.receive(2, append_entries(of_term, 0, 0));
+  node.settle();
+  node.outbox.clear();
+  REQUIRE(node.core.leader() == id(2));
+}
+
+// ---- Cluster ----
+
+Cluster::Cluster(int members, std::function<void(Config&)> adjust) {
+  for (int number = 1; number <= members; ++number) {
+    Config config = config_of(number, members);
+    if (adjust) {
+      adjust(config);
+    }
+    nodes.emplace(id(number), Node(config, Disk()));
+    node(number).step(TimePassed{});
+  }
+}
+
+void Cluster::gather() {
+  for (auto& [number, node] : nodes) {
+    for (Outgoing& outgoing : std::exchange(node.outbox, {})) {
+      pool.push_back({number, std::move(outgoing)});
+    }
+  }
+}
+
+void Cluster::deliver(std::size_t place) {
+  Packet packet = std::move(pool[place]);
+  pool.erase(pool.begin() + static_cast<std::ptrdiff_t>(place));
+  nodes.at(packet.outgoing.to).step(Received{packet.from, std::move(packet.outgoing.message)});
+}
+
+bool Cluster::work() {
+  bool worked = false;
+  for (auto& [number, node] : nodes) {
+    worked = worked || !node.disk_idle();
+    node.settle();
+    for (const Fetch& fetch : std::exchange(node.fetches, {})) {
+      const auto& log = node.disk.written;
+      const auto at = [&](LogIndex entry) { return log.begin() + static_cast<std::ptrdiff_t>(entry.value); };
+      node.step(Fetched{fetch.peer, std::vector<Entry>(at(fetch.first - 1), at(fetch.last))});
+      worked = true;
+    }
+  }
+  return worked;
+}
+
+void Cluster::settle(std::initializer_list<int> cut) {
+  std::set<NodeId> lost;
+  for (const int number : cut) {
+    lost.insert(id(number));
+  }
+  while (true) {
+    const bool worked = work();
+    gather();
+    std::erase_if(pool, [&](const Packet& p) { return lost.contains(p.from) || lost.contains(p.outgoing.to); });
+    if (!worked && pool.empty()) {
+      return;
+    }
+    while (!pool.empty()) {
+      deliver(0);
+    }
+  }
+}
+
+void Cluster::elect(int number, std::initializer_list<int> cut) {
+  Node& candidate = node(number);
+  const TimePoint due = std::max(candidate.now, candidate.last.wake_at);
+  for (auto& [other, node] : nodes) {
+    node.now = std::max(node.now, due);
+  }
+  candidate.time_out();
+  while (candidate.core.role() == Role::follower) {  // a read was due before the election
+    candidate.time_out();
+  }
+  settle(cut);
+  REQUIRE(candidate.core.role() == Role::leader);
+}
+
+void Cluster::pass(Duration duration) {
+  for (auto& [number, node] : nodes) {
+    node.pass(duration);
+  }
+}
+
+void Cluster::restart(int number) {
+  Node& old = node(number);
+  const TimePoint now = old.now;
+  const std::uint64_t random = old.random;
+  Node fresh(old.core.config(), std::move(old.disk), now, random);
+  nodes.erase(id(number));
+  nodes.emplace(id(number), std::move(fresh)).first->second.step(TimePassed{});
+}
+
+}  // namespace strata::raft::testing
