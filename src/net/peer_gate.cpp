@@ -1,0 +1,43 @@
+#include "net/peer_gate.hpp"
+
+#include <fmt/format.h>
+
+namespace strata::net {
+
+PeerGate::PeerGate(ClusterId cluster, NodeId self, Incarnation incarnation, const std::vector<NodeId>& peers)
+    : cluster_(cluster), self_(self), incarnation_(incarnation) {
+  for (NodeId peer : peers) {
+    newest_[peer] = Incarnation(0);
+  }
+}
+
+std::optional<std::string> PeerGate::refuse(const wire::PeerEnvelope& envelope) {
+  if (envelope.cluster != cluster_) {
+    return fmt::format(
+        "it is of cluster {:016x}, this node of {:016x}: give all the same --cluster-name and member ids",
+        envelope.cluster.value, cluster_.value);
+  }
+  const auto peer = newest_.find(envelope.from);
+  if (peer == newest_.end()) {
+    return fmt::format("node {} is no other member of this cluster", envelope.from);
+  }
+  if (envelope.to != self_) {
+    return fmt::format("it is meant for node {}, and this is node {}: compare --cluster on both", envelope.to, self_);
+  }
+  if (envelope.from_incarnation < peer->second) {
+    return fmt::format("it is of incarnation {} of its sender, and {} has been heard", envelope.from_incarnation,
+                       peer->second);
+  }
+  if (envelope.to_incarnation != Incarnation(0) && envelope.to_incarnation != incarnation_) {
+    return fmt::format("it is meant for incarnation {} of this node, and this is {}", envelope.to_incarnation,
+                       incarnation_);
+  }
+  peer->second = envelope.from_incarnation;
+  return std::nullopt;
+}
+
+wire::PeerEnvelope PeerGate::envelope_to(NodeId peer) const {
+  return {cluster_, self_, peer, incarnation_, newest(peer)};
+}
+
+}  // namespace strata::net

@@ -1,0 +1,368 @@
+#include "net/peer_transport.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+#include <zmq.hpp>
+
+#include "base/assert.hpp"
+#include "net/asio_clock.hpp"
+#include "net/connection_log.hpp"
+#include "net/frames.hpp"
+#include "net/listen.hpp"
+#include "net/peer_links.hpp"
+#include "net/readiness.hpp"
+
+namespace strata::net {
+namespace {
+
+constexpr int burst_messages = 256;  // then the executor's others have their turn
+constexpr std::size_t burst_bytes = 4 << 20;
+constexpr std::size_t forward_bytes = 1 << 20;  // SETs forwarded in one message, unless one alone is larger
+constexpr auto tend_interval = std::chrono::milliseconds(100);
+constexpr actors::MailboxLimits outbox_limits = {4096, 256 << 20};
+
+std::unique_ptr<zmq::socket_t> make_router(Context& context) {
+  auto socket = std::make_unique<zmq::socket_t>(context.native(), zmq::socket_type::router);
+  socket->set(zmq::sockopt::linger, 0);
+  socket->set(zmq::sockopt::sndhwm, 1);  // it never sends
+  socket->set(zmq::sockopt::rcvhwm, 256);
+  socket->set(zmq::sockopt::maxmsgsize, max_peer_frame);
+  socket->set(zmq::sockopt::handshake_ivl, 3000);
+  socket->set(zmq::sockopt::tcp_keepalive, 1);
+  socket->set(zmq::sockopt::backlog, 256);
+  return socket;
+}
+
+const raft::AppendEntries* append_entries_in(const wire::PeerMessage& message) {
+  const auto* of_raft = std::get_if<raft::Message>(&message);
+  return of_raft == nullptr ? nullptr : std::get_if<raft::AppendEntries>(of_raft);
+}
+
+Lane lane_of(const wire::PeerMessage& message) {
+  const auto* append = append_entries_in(message);
+  const bool bulk =
+      (append != nullptr && !append->entries.empty()) || std::holds_alternative<wire::ForwardSets>(message);
+  return bulk ? Lane::entries : Lane::control;
+}
+
+std::size_t size_of(const std::vector<actors::PeerSend>& batch) {
+  std::size_t total = 0;
+  for (const actors::PeerSend& send : batch) {
+    total += wire::size_of(send.message);
+  }
+  return total;
+}
+
+// In messages of `forward_bytes`, or of one SET that is larger.
+std::vector<wire::ForwardSets> split(wire::ForwardSets sets) {
+  std::vector<wire::ForwardSets> parts;
+  std::size_t bytes = forward_bytes;
+  for (wire::ForwardedSet& set : sets.sets) {
+    const std::size_t size = set.request.key.size() + set.request.value.size();
+    if (parts.empty() || bytes + size > forward_bytes) {
+      parts.emplace_back();
+      bytes = 0;
+    }
+    bytes += size;
+    parts.back().sets.push_back(std::move(set));
+  }
+  return parts;
+}
+
+}  // namespace
+
+struct PeerTransport::Peer {
+  std::unique_ptr<PeerLinks> links;
+  TimePoint heard;  // or when waiting for it began
+  bool silent = true;
+  TimePoint hello_due;
+};
+
+// What one burst brought for Raft.
+struct PeerTransport::Delivery {
+  actors::PeerMessages messages;
+  std::size_t bytes = 0;  // of all that was received, refused included
+};
+
+Result<std::unique_ptr<PeerTransport>> PeerTransport::open(Context& context, boost::asio::any_io_executor executor,
+                                                           PeerTransportOptions options, Logger& logger) {
+  std::unique_ptr<PeerTransport> opened(new PeerTransport(context, std::move(executor), std::move(options), logger));
+  auto bound = listen_on(*opened->router_, opened->options_.listen);
+  if (!bound) {
+    return bound.error();
+  }
+  opened->endpoint_ = std::move(*bound);
+  if (const auto connected = opened->connect_all(context); !connected) {
+    return connected.error();
+  }
+  return opened;
+}
+
+PeerTransport::PeerTransport(Context& context, boost::asio::any_io_executor executor, PeerTransportOptions options,
+                             Logger& logger)
+    : executor_(std::move(executor)),
+      options_(std::move(options)),
+      logger_(logger),
+      refused_log_(logger, std::chrono::seconds(1)),
+      dropped_log_(logger, std::chrono::seconds(1)),
+      router_(make_router(context)),
+      readiness_(std::make_unique<Readiness>(executor_, *router_)),
+      connection_log_(std::make_unique<ConnectionLog>(context.native(), executor_, *router_, "member", logger)),
+      reader_(std::make_unique<MultipartReader>(3)),
+      outbox_(executor_, outbox_limits),
+      tend_timer_(executor_),
+      scope_(executor_, logger) {}
+
+PeerTransport::~PeerTransport() = default;
+
+Result<void> PeerTransport::connect_all(Context& context) {
+  const TimePoint now = monotonic_now();
+  for (const auto& [id, endpoint] : options_.peers) {
+    STRATA_ASSERT(id != options_.self);
+    try {
+      peers_[id] = Peer{std::make_unique<PeerLinks>(context.native(), endpoint, now), now, true, now};
+    } catch (const zmq::error_t& error) {
+      return Error{ErrorKind::invalid,
+                   fmt::format("cannot connect to member {} at {}: {}; right would be tcp://HOST:PORT", id, endpoint,
+                               error.what())};
+    }
+  }
+  return {};
+}
+
+void PeerTransport::start(Incarnation self, actors::RaftMailbox& raft, actors::FrontEndMailbox& front_end) {
+  STRATA_ASSERT(!gate_);
+  std::vector<NodeId> ids;
+  for (const auto& [id, peer] : peers_) {
+    ids.push_back(id);
+  }
+  gate_.emplace(options_.cluster, options_.self, self, ids);
+  raft_ = &raft;
+  front_end_ = &front_end;
+  scope_.spawn(executor_, "messages to members", send_outbox());
+  scope_.spawn(executor_, "messages from members", receive_messages());
+  scope_.spawn(executor_, "connections of members", connection_log_->run());
+  scope_.spawn(executor_, "connections to members", tend_peers());
+}
+
+boost::asio::awaitable<void> PeerTransport::stop() {
+  outbox_.close();
+  co_await scope_.join();
+}
+
+void PeerTransport::end() {
+  ended_ = true;
+  readiness_->close();
+  connection_log_->close();
+  tend_timer_.cancel();
+}
+
+PeerTransportCounters PeerTransport::counters() const {
+  PeerTransportCounters counters = counters_;
+  // relaxed: a counter; nothing is read on the strength of it.
+  counters.lost += outbox_full_.load(std::memory_order_relaxed);
+  return counters;
+}
+
+// ---- Out ----
+
+void PeerTransport::send(std::vector<actors::PeerSend> batch) {
+  const std::size_t count = batch.size();
+  const std::size_t bytes = size_of(batch);
+  if (outbox_.post(std::move(batch), bytes) != actors::PostResult::accepted) {
+    // relaxed: as in counters().
+    outbox_full_.fetch_add(count, std::memory_order_relaxed);
+  }
+}
+
+boost::asio::awaitable<void> PeerTransport::send_outbox() {
+  for (;;) {
+    auto batches = co_await outbox_.receive();
+    if (batches.empty()) {
+      break;
+    }
+    int sent = 0;
+    for (std::vector<actors::PeerSend>& batch : batches) {
+      for (actors::PeerSend& send : batch) {
+        send_one(std::move(send));
+        if (++sent % burst_messages == 0) {
+          co_await boost::asio::post(executor_, boost::asio::use_awaitable);
+        }
+      }
+    }
+  }
+  end();
+}
+
+void PeerTransport::send_one(actors::PeerSend send) {
+  auto* sets = std::get_if<wire::ForwardSets>(&send.message);
+  if (sets == nullptr) {
+    send_frame(send.to, send.message);
+    return;
+  }
+  for (wire::ForwardSets& part : split(std::move(*sets))) {
+    send_frame(send.to, std::move(part));
+  }
+}
+
+bool PeerTransport::send_frame(NodeId to, const wire::PeerMessage& message) {
+  const auto peer = peers_.find(to);
+  STRATA_ASSERT(peer != peers_.end());
+  const Bytes frame = encode_peer_message(gate_->envelope_to(to), message);
+  STRATA_ASSERT(frame.size() <= static_cast<std::size_t>(max_peer_frame));
+  const bool sent = peer->second.links->send(lane_of(message), frame, monotonic_now());
+  ++(sent ? counters_.sent : counters_.lost);
+  return sent;
+}
+
+// ---- In ----
+
+boost::asio::awaitable<void> PeerTransport::receive_messages() {
+  while (!ended_) {
+    const bool more = receive_burst();
+    if (more) {
+      co_await boost::asio::post(executor_, boost::asio::use_awaitable);
+    } else if (!co_await readiness_->wait()) {
+      co_return;
+    }
+  }
+}
+
+// Whether there may be more.
+bool PeerTransport::receive_burst() {
+  Delivery delivery;
+  bool more = true;
+  for (int i = 0; i < burst_messages && delivery.bytes < burst_bytes && more; ++i) {
+    more = reader_->read(*router_);
+    if (more) {
+      delivery.bytes += reader_->bytes();
+      take_message(delivery);
+    }
+  }
+  reader_->clear();
+  deliver(delivery);
+  return more;
+}
+
+void PeerTransport::take_message(Delivery& delivery) {
+  if (reader_->frames().size() != 2) {
+    refuse("it is not one frame");
+    return;
+  }
+  auto decoded = wire::decode_peer_message(SharedBytes(Bytes(reader_->frames()[1])));
+  if (!decoded) {
+    refuse(decoded.error().text);
+    return;
+  }
+  take_frame(std::move(*decoded), delivery);
+}
+
+void PeerTransport::take_frame(wire::PeerFrame frame, Delivery& delivery) {
+  const NodeId from = frame.envelope.from;
+  const Incarnation before = peers_.contains(from) ? gate_->newest(from) : Incarnation(0);
+  if (const auto reason = gate_->refuse(frame.envelope)) {
+    refuse(*reason);
+    return;
+  }
+  heard(from, before);
+  const std::size_t bytes = wire::size_of(frame.message);
+  if (auto* message = std::get_if<raft::Message>(&frame.message)) {
+    delivery.messages.messages.push_back({from, std::move(*message)});
+  } else if (auto* sets = std::get_if<wire::ForwardSets>(&frame.message)) {
+    deliver_to_front_end(actors::ForwardedFrom{from, std::move(*sets)}, bytes);
+  } else if (auto* replies = std::get_if<wire::ForwardReplies>(&frame.message)) {
+    deliver_to_front_end(actors::ForwardAnswersFrom{from, std::move(*replies)}, bytes);
+  } else {
+    deliver_to_front_end(actors::HelloFrom{from, std::move(std::get<wire::Hello>(frame.message))}, bytes);
+  }
+}
+
+// `before`: the newest incarnation of `from` that was known until now.
+void PeerTransport::heard(NodeId from, Incarnation before) {
+  ++counters_.received;
+  Peer& peer = peers_.at(from);
+  peer.heard = monotonic_now();
+  const Incarnation now = gate_->newest(from);
+  if (peer.silent || now != before) {
+    logger_.info("member {} is heard, incarnation {}", from, now);
+    peer.silent = false;
+  }
+  if (now != before) {
+    peer.hello_due = peer.heard;  // it does not know this node yet
+  }
+}
+
+void PeerTransport::deliver(Delivery& delivery) {
+  const std::size_t count = delivery.messages.messages.size();
+  if (count == 0) {
+    return;
+  }
+  actors::RaftMessage message = std::move(delivery.messages);
+  if (raft_->post(std::move(message), delivery.bytes) != actors::PostResult::accepted) {
+    counters_.dropped += count;
+    dropped_log_.warning(monotonic_now(), fmt::format("dropped {} messages of members: Raft is behind", count));
+  }
+}
+
+void PeerTransport::deliver_to_front_end(actors::FrontEndMessage message, std::size_t bytes) {
+  if (front_end_->post(std::move(message), bytes) == actors::PostResult::accepted) {
+    return;
+  }
+  ++counters_.dropped;
+  if (const auto* forwarded = std::get_if<actors::ForwardedFrom>(&message)) {
+    answer_not_appended(*forwarded);
+  }
+}
+
+// The front end never saw them, so that is the truth; without an answer their clients would wait for the time to be out
+// and be told UNKNOWN.
+void PeerTransport::answer_not_appended(const actors::ForwardedFrom& refused) {
+  wire::ForwardReplies answers;
+  for (const wire::ForwardedSet& set : refused.sets.sets) {
+    answers.replies.push_back({set.id, wire::NotAppended{}});
+  }
+  send_frame(refused.from, std::move(answers));
+}
+
+void PeerTransport::refuse(const std::string& reason) {
+  ++counters_.refused;
+  refused_log_.warning(monotonic_now(), fmt::format("refused a message at {}: {}", endpoint_, reason));
+}
+
+// ---- Keeping connections alive ----
+
+boost::asio::awaitable<void> PeerTransport::tend_peers() {
+  while (!ended_) {
+    const TimePoint now = monotonic_now();
+    for (auto& [id, peer] : peers_) {
+      tend(id, peer, now);
+    }
+    tend_timer_.expires_after(tend_interval);
+    boost::system::error_code cancelled;
+    co_await tend_timer_.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, cancelled));
+  }
+}
+
+void PeerTransport::tend(NodeId id, Peer& peer, TimePoint now) {
+  // A hello that could not be sent is tried again next time: the first one leaves soon after the connection is there.
+  if (peer.hello_due <= now && send_frame(id, options_.hello)) {
+    peer.hello_due = now + options_.hello_interval;
+  }
+  const bool silent = now - peer.heard >= options_.silence;
+  if (silent && !peer.silent) {
+    logger_.warning("member {} has been silent for {} ms", id,
+                    std::chrono::duration_cast<std::chrono::milliseconds>(now - peer.heard).count());
+    peer.silent = true;
+  }
+  const bool due = now - peer.links->built() >= options_.silence;
+  if (due && (silent || peer.links->stuck(now, options_.silence))) {
+    peer.links->rebuild(now);
+    ++counters_.rebuilt;
+  }
+}
+
+}  // namespace strata::net
