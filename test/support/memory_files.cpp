@@ -249,6 +249,29 @@ std::size_t MemoryFiles::undecided() const {
   return count;
 }
 
+std::unique_ptr<MemoryFiles> MemoryFiles::copy() const {
+  const std::lock_guard guard(mutex_);
+  auto other = std::make_unique<MemoryFiles>();
+  std::map<std::shared_ptr<Node>, std::shared_ptr<Node>> copies{{nullptr, nullptr}};
+  for (const std::weak_ptr<Node>& weak : nodes_) {
+    if (const std::shared_ptr<Node> node = weak.lock()) {
+      copies[node] = std::make_shared<Node>(*node);
+      other->nodes_.push_back(copies[node]);
+    }
+  }
+  for (const auto& [name, node] : names_) {
+    other->names_[name] = copies.at(node);
+  }
+  for (const auto& [name, node] : durable_names_) {
+    other->durable_names_[name] = copies.at(node);
+  }
+  for (const Change& change : changes_) {
+    other->changes_.push_back({change.erased, change.set, copies.at(change.node)});
+  }
+  other->directories_ = directories_;
+  return other;
+}
+
 Bytes MemoryFiles::content(const std::string& path) const {
   const std::lock_guard guard(mutex_);
   return names_.at(path)->current;

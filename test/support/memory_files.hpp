@@ -81,6 +81,8 @@ class MemoryFiles final : public wal::FileSystem {
   void lose_power(const Chooser& choose);
   // How many choices lose_power would ask for now.
   std::size_t undecided() const;
+  // Another machine with the same disk, synced and unsynced; no process runs on it, and no fault is set.
+  std::unique_ptr<MemoryFiles> copy() const;
 
   // For tests that look and damage. The content of a file that exists; setting makes it durable, name included.
   Bytes content(const std::string& path) const;
