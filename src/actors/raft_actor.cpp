@@ -49,6 +49,10 @@ boost::asio::awaitable<void> RaftActor::run() {
     for (RaftMessage& message : batch) {
       std::visit([this](auto& content) { on(content); }, message);
     }
+    // Last: a leader's message that waited in the same batch must be able to prevent the election.
+    if (std::exchange(ticked_, false)) {
+      step(raft::TimePassed());
+    }
     flush();
   }
   alarm_.reset();
@@ -96,7 +100,7 @@ void RaftActor::on(const raft::HardStateSaved& saved) {
   while (!held_.empty()) {
     const bool last = held_.front().hard_state == saved.hard_state;
     for (raft::Outgoing& outgoing : held_.front().messages) {
-      to_peers_.push_back({outgoing.to, std::move(outgoing.message)});
+      to_peers_.emplace_back(outgoing.to, std::move(outgoing.message));
     }
     held_.pop_front();
     if (last) {
@@ -111,7 +115,7 @@ void RaftActor::on(raft::Fetched& fetched) {
 }
 
 void RaftActor::on(const Tick&) {
-  step(raft::TimePassed());
+  ticked_ = true;
 }
 
 void RaftActor::step(raft::Event event) {
@@ -144,7 +148,7 @@ void RaftActor::persist(raft::Output& output) {
 void RaftActor::send(raft::Output& output) {
   for (raft::Outgoing& outgoing : output.send) {
     note_round(outgoing);
-    to_peers_.push_back({outgoing.to, std::move(outgoing.message)});
+    to_peers_.emplace_back(outgoing.to, std::move(outgoing.message));
   }
   if (!output.send_after_hard_state.empty()) {
     STRATA_ASSERT(!held_.empty());

@@ -75,6 +75,7 @@ class RaftActor {
   raft::Core core_;
   std::unique_ptr<Alarm> alarm_;
   TimePoint now_;
+  bool ticked_ = false;  // the alarm rang in this batch
   std::deque<Held> held_;
   std::deque<Unwritten> unwritten_;
   std::size_t unwritten_bytes_ = 0;
