@@ -167,7 +167,7 @@ class Node:
 
     def command(self):
         command = [str(BUILD / "kv-node"), "--id", str(self.number), "--listen", self.listen,
-                   "--data-dir", str(self.directory), "--run-dir", str(self.directory.parent / f"run{self.number}")]
+                   "--data-dir", str(self.directory)]
         if self.cluster:
             command += ["--cluster", self.cluster]
         return command + self.flags

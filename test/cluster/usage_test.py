@@ -50,7 +50,7 @@ class Usage(unittest.TestCase):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-            done = run("kv-node", "--listen", endpoint, "--run-dir", "run")
+            done = run("kv-node", "--listen", endpoint)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn(endpoint, done.stderr)
 
