@@ -231,8 +231,9 @@ void RaftActor::on(const StatusWanted& wanted) {
   status.durable = core_.durable();
   if (const raft::Leader* leading = core_.leading()) {
     for (const auto& [id, progress] : leading->followers) {
-      status.peers.push_back(
-          {id, progress.match_index, progress.match_synced, progress.state == raft::Progress::State::replicating});
+      const auto round_trip = std::chrono::duration_cast<std::chrono::microseconds>(round_trips_[id]);
+      status.peers.push_back({id, progress.match_index, progress.match_synced,
+                              progress.state == raft::Progress::State::replicating, round_trip.count()});
     }
   }
   status.syncs = {syncs_.count(), syncs_.quantile_us(0.5), syncs_.quantile_us(0.99), syncs_.max_us()};

@@ -128,9 +128,7 @@ Result<void> Server::prepare() {
     return clients.error();
   }
   clients_ = std::move(*clients);
-  net::PeerTransportOptions peer = peer_options();
-  peer.incarnation = directory->metadata->current().incarnation;
-  auto peers = net::PeerTransport::open(context_, loop_.get_executor(), std::move(peer), log_);
+  auto peers = net::PeerTransport::open(context_, loop_.get_executor(), peer_options(), log_);
   if (!peers) {
     return peers.error();
   }
@@ -185,7 +183,11 @@ net::PeerTransportOptions Server::peer_options() const {
   peer.self = options_.id;
   peer.cluster = cluster_;
   for (const MemberEndpoint& member : options_.cluster) {
-    peer.members.push_back({member.id, member.endpoint});
+    if (member.id == options_.id) {
+      peer.listen = member.endpoint;
+    } else {
+      peer.peers.emplace(member.id, member.endpoint);
+    }
   }
   peer.hello.client_endpoints = clients_->endpoints();
   return peer;
@@ -193,7 +195,7 @@ net::PeerTransportOptions Server::peer_options() const {
 
 asio::awaitable<void> Server::live() {
   actors_->start();
-  peers_->start(actors_->raft(), actors_->front_end());
+  peers_->start(actors_->incarnation(), actors_->raft(), actors_->front_end());
   clients_->start(actors_->front_end());
   std::string endpoints;
   for (const std::string& endpoint : clients_->endpoints()) {
