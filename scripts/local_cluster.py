@@ -181,7 +181,7 @@ class Node:
         self._reader.start()
 
     def _read(self, stream):
-        with open(self.log_path, "ab") as log:
+        with stream, open(self.log_path, "ab") as log:
             for line in stream:
                 log.write(line)
                 log.flush()

@@ -91,11 +91,13 @@ struct PeerTransport::Delivery {
 Result<std::unique_ptr<PeerTransport>> PeerTransport::open(Context& context, boost::asio::any_io_executor executor,
                                                            PeerTransportOptions options, Logger& logger) {
   std::unique_ptr<PeerTransport> opened(new PeerTransport(context, std::move(executor), std::move(options), logger));
-  auto bound = listen_on(*opened->router_, opened->options_.listen);
-  if (!bound) {
-    return bound.error();
+  if (!opened->options_.listen.empty()) {
+    auto bound = listen_on(*opened->router_, opened->options_.listen);
+    if (!bound) {
+      return bound.error();
+    }
+    opened->endpoint_ = std::move(*bound);
   }
-  opened->endpoint_ = std::move(*bound);
   if (const auto connected = opened->connect_all(context); !connected) {
     return connected.error();
   }

@@ -40,7 +40,7 @@ class Readiness;
 struct PeerTransportOptions {
   ClusterId cluster;
   NodeId self;
-  std::string listen;                   // this node's own endpoint
+  std::string listen;                   // this node's own endpoint; empty: nobody connects (a cluster of one)
   std::map<NodeId, std::string> peers;  // the other members' endpoints; may be empty
   wire::Hello hello;                    // what this node says of itself
   Duration hello_interval = std::chrono::seconds(1);
@@ -66,7 +66,7 @@ class PeerTransport : public actors::PeerTransport {
   // Stopped, or never started.
   ~PeerTransport() override;
 
-  // As it was bound.
+  // As it was bound; empty when nothing was.
   const std::string& endpoint() const { return endpoint_; }
 
   // Both mailboxes outlive stop. Raft's messages go to `raft`, what members say besides to `front_end`.
