@@ -1,0 +1,347 @@
+#include "actors/front_end.hpp"
+
+#include <doctest/doctest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <string>
+
+#include "kv/command.hpp"
+#include "manual_ports.hpp"
+
+namespace strata::actors {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr NodeId self{1};
+constexpr NodeId other{2};
+
+struct Harness {
+  explicit Harness(std::size_t max_pending = 1 << 20) {
+    FrontEndOptions options;
+    options.self = self;
+    options.members = {{self, "tcp://a", {}}, {other, "tcp://b", {}}};
+    options.max_pending = max_pending;
+    front_end = std::make_unique<FrontEnd>(options, kv::Dictionary(), mailbox, raft, clock, peers, replies);
+    boost::asio::co_spawn(context, front_end->run(), boost::asio::detached);
+    run();
+  }
+  ~Harness() {
+    mailbox.close();
+    run();
+  }
+
+  void run() {
+    context.restart();
+    context.poll();
+  }
+  void post(FrontEndMessage message) {
+    mailbox.post_owed(std::move(message), 0);
+    run();
+  }
+  void request(const std::string& client, wire::RequestBody body) {
+    ClientRequests batch;
+    batch.requests.push_back({{client}, std::move(body)});
+    post(std::move(batch));
+  }
+  void set(const std::string& client, const std::string& key, const std::string& value) {
+    request(client, wire::SetRequest{key, value, {}, {}, false});
+  }
+  void get(const std::string& client, const std::string& key) {
+    request(client, wire::GetRequest{key, false, {}, false});
+  }
+  void lead(Term term = Term(1)) { post(raft::Leadership{raft::Role::leader, term, self, true}); }
+  void follow(NodeId leader, Term term = Term(1)) {
+    post(raft::Leadership{raft::Role::follower, term, leader, leader != NodeId()});
+  }
+  void advance(Duration by) {
+    clock.advance(by);
+    run();
+  }
+  void commit(LogIndex index, BytesView key, BytesView value) {
+    post(Committed{{make_entry(EntryType::command, Term(1), index, kv::encode_command({key, value}))}});
+  }
+
+  template <class Message>
+  std::vector<Message> asked_of_raft() {
+    std::vector<Message> found;
+    for (RaftMessage& message : raft.take()) {
+      if (auto* wanted = std::get_if<Message>(&message)) {
+        found.push_back(std::move(*wanted));
+      }
+    }
+    return found;
+  }
+  template <class Reply>
+  const Reply& only_reply() {
+    REQUIRE(replies.sent.size() == 1);
+    return std::get<Reply>(replies.sent.front().body);
+  }
+
+  boost::asio::io_context context{1};
+  test::ManualClock clock;
+  test::KeptPeers peers;
+  test::KeptReplies replies;
+  FrontEndMailbox mailbox{context.get_executor(), {}};
+  RaftMailbox raft{context.get_executor(), {}};
+  std::unique_ptr<FrontEnd> front_end;
+};
+
+TEST_CASE("a SET on the leader is answered once its entry is applied, with its index and durability") {
+  Harness node;
+  node.lead();
+  node.set("c", "k", "v");
+  const auto proposed = node.asked_of_raft<raft::Propose>();
+  REQUIRE(proposed.size() == 1);
+  node.post(raft::ProposalsAppended{proposed[0].id, Term(1), LogIndex(1)});
+  CHECK(node.replies.sent.empty());
+  node.commit(LogIndex(1), "k", "v");
+  const auto& reply = node.only_reply<wire::SetReply>();
+  CHECK(reply.revision == LogIndex(1));
+  CHECK(reply.durability == Durability::synced);
+}
+
+TEST_CASE("the SETs of one batch are one proposal, and each gets its own revision") {
+  Harness node;
+  node.lead();
+  ClientRequests batch;
+  for (const char* client : {"a", "b", "c"}) {
+    batch.requests.push_back({{client}, wire::SetRequest{client, "v", {}, {}, false}});
+  }
+  node.post(std::move(batch));
+  const auto proposed = node.asked_of_raft<raft::Propose>();
+  REQUIRE(proposed.size() == 1);
+  CHECK(proposed[0].payloads.size() == 3);
+  node.post(raft::ProposalsAppended{proposed[0].id, Term(1), LogIndex(1)});
+  for (std::uint64_t index = 1; index <= 3; ++index) {
+    node.commit(LogIndex(index), "k", "v");
+  }
+  REQUIRE(node.replies.sent.size() == 3);
+  for (std::size_t at = 0; at < 3; ++at) {
+    CHECK(std::get<wire::SetReply>(node.replies.sent[at].body).revision == LogIndex(at + 1));
+    CHECK(node.replies.sent[at].to.packed == std::string(1, static_cast<char>('a' + at)));
+  }
+}
+
+TEST_CASE("a SET that meets no leader waits, and goes on when there is one") {
+  Harness node;
+  node.set("c", "k", "v");
+  node.advance(1s);
+  CHECK(node.replies.sent.empty());
+  node.lead();
+  CHECK(node.asked_of_raft<raft::Propose>().size() == 1);
+}
+
+TEST_CASE("a leader that has not committed in its term yet makes requests wait") {
+  Harness node;
+  node.post(raft::Leadership{raft::Role::leader, Term(1), self, false});
+  node.set("c", "k", "v");
+  CHECK(node.asked_of_raft<raft::Propose>().empty());
+  node.lead();
+  CHECK(node.asked_of_raft<raft::Propose>().size() == 1);
+}
+
+TEST_CASE("after two seconds without a leader a SET and a GET are UNAVAILABLE") {
+  Harness node;
+  node.set("c", "k", "v");
+  node.get("d", "k");
+  for (int step = 0; step < 105; ++step) {
+    node.advance(20ms);
+  }
+  REQUIRE(node.replies.sent.size() == 2);
+  for (const auto& reply : node.replies.sent) {
+    CHECK(std::get<wire::ErrorReply>(reply.body).code == wire::ErrorCode::unavailable);
+  }
+}
+
+TEST_CASE("a follower passes a SET on once, and gives the leader's answer back") {
+  Harness node;
+  node.follow(other);
+  node.set("c", "k", "v");
+  REQUIRE(node.peers.sent.size() == 1);
+  CHECK(node.peers.sent[0].to == other);
+  const auto& forwarded = std::get<wire::ForwardSets>(node.peers.sent[0].message);
+  REQUIRE(forwarded.sets.size() == 1);
+  CHECK(forwarded.sets[0].request.key == "k");
+  node.advance(100ms);
+  CHECK(node.peers.sent.size() == 1);
+  node.post(ForwardAnswersFrom{other, {{{forwarded.sets[0].id, wire::SetReply{LogIndex(9), Durability::synced}}}}});
+  CHECK(node.only_reply<wire::SetReply>().revision == LogIndex(9));
+}
+
+TEST_CASE("a forwarded SET is sent again only after the leader said that it did not append it") {
+  Harness node;
+  node.follow(other);
+  node.set("c", "k", "v");
+  const auto id = std::get<wire::ForwardSets>(node.peers.sent[0].message).sets[0].id;
+  node.post(ForwardAnswersFrom{other, {{{id, wire::NotAppended()}}}});
+  CHECK(node.peers.sent.size() == 2);
+  CHECK(node.replies.sent.empty());
+}
+
+TEST_CASE("a forwarded SET is UNKNOWN when its leader is lost") {
+  Harness node;
+  node.follow(other);
+  node.set("c", "k", "v");
+  node.follow(NodeId(), Term(2));
+  CHECK(node.only_reply<wire::ErrorReply>().code == wire::ErrorCode::unknown);
+}
+
+TEST_CASE("an appended SET is UNKNOWN when leadership is lost, even if it is won again") {
+  Harness node;
+  node.lead(Term(1));
+  node.set("c", "k", "v");
+  const auto proposed = node.asked_of_raft<raft::Propose>();
+  node.post(raft::ProposalsAppended{proposed.at(0).id, Term(1), LogIndex(1)});
+  node.lead(Term(3));
+  CHECK(node.only_reply<wire::ErrorReply>().code == wire::ErrorCode::unknown);
+  node.commit(LogIndex(1), "k", "v");
+  CHECK(node.replies.sent.size() == 1);
+}
+
+TEST_CASE("a refused proposal was certainly never appended: UNAVAILABLE, or BUSY when too much waits") {
+  Harness node;
+  node.lead();
+  node.set("c", "k", "v");
+  node.post(raft::ProposalsRefused{node.asked_of_raft<raft::Propose>().at(0).id, raft::RefusalReason::not_leader});
+  node.set("d", "k", "v");
+  node.post(
+      raft::ProposalsRefused{node.asked_of_raft<raft::Propose>().at(0).id, raft::RefusalReason::too_much_uncommitted});
+  REQUIRE(node.replies.sent.size() == 2);
+  CHECK(std::get<wire::ErrorReply>(node.replies.sent[0].body).code == wire::ErrorCode::unavailable);
+  CHECK(std::get<wire::ErrorReply>(node.replies.sent[1].body).code == wire::ErrorCode::busy);
+}
+
+TEST_CASE("an appended SET that is not committed in time is UNKNOWN before its time is out, and answered once") {
+  Harness node;
+  node.lead();
+  node.set("c", "k", "v");
+  node.post(raft::ProposalsAppended{node.asked_of_raft<raft::Propose>().at(0).id, Term(1), LogIndex(1)});
+  for (int step = 0; step < 250; ++step) {
+    node.advance(20ms);
+  }
+  CHECK(node.only_reply<wire::ErrorReply>().code == wire::ErrorCode::unknown);
+  node.commit(LogIndex(1), "k", "v");
+  CHECK(node.replies.sent.size() == 1);
+}
+
+TEST_CASE("the GETs of one batch share one read index, and wait until it is applied") {
+  Harness node;
+  node.lead();
+  ClientRequests batch;
+  batch.requests.push_back({{"a"}, wire::GetRequest{"k", false, {}, false}});
+  batch.requests.push_back({{"b"}, wire::GetRequest{"none", false, {}, false}});
+  node.post(std::move(batch));
+  const auto reads = node.asked_of_raft<raft::Read>();
+  REQUIRE(reads.size() == 1);
+  node.post(ReadsReady{{{reads[0].id, LogIndex(1)}}});
+  CHECK(node.replies.sent.empty());
+  node.commit(LogIndex(1), "k", "v");
+  REQUIRE(node.replies.sent.size() == 2);
+  CHECK(std::get<wire::GetReply>(node.replies.sent[0].body).value == "v");
+  CHECK(std::get<wire::GetReply>(node.replies.sent[0].body).revision == LogIndex(1));
+  CHECK(std::get<wire::NoneReply>(node.replies.sent[1].body).key == "none");
+}
+
+TEST_CASE("a GET whose read index could not be had is asked again under a fresh id") {
+  Harness node;
+  node.lead();
+  node.get("c", "k");
+  const auto first = node.asked_of_raft<raft::Read>();
+  node.post(ReadsFailed{{first.at(0).id}});
+  const auto second = node.asked_of_raft<raft::Read>();
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].id != first[0].id);
+}
+
+TEST_CASE("a LOCAL GET is served at once, without a leader") {
+  Harness node;
+  node.commit(LogIndex(1), "k", "v");
+  node.request("c", wire::GetRequest{"k", true, {}, false});
+  CHECK(node.only_reply<wire::GetReply>().value == "v");
+}
+
+TEST_CASE("a LOCAL GET with MIN waits until that revision is applied, and is UNAVAILABLE when it is not in time") {
+  Harness node;
+  node.request("c", wire::GetRequest{"k", true, LogIndex(1), false});
+  node.request("d", wire::GetRequest{"k", true, LogIndex(7), false});
+  CHECK(node.replies.sent.empty());
+  node.commit(LogIndex(1), "k", "v");
+  CHECK(node.only_reply<wire::GetReply>().value == "v");
+  for (int step = 0; step < 250; ++step) {
+    node.advance(20ms);
+  }
+  REQUIRE(node.replies.sent.size() == 2);
+  CHECK(std::get<wire::ErrorReply>(node.replies.sent[1].body).code == wire::ErrorCode::unavailable);
+}
+
+TEST_CASE("beyond the admission limit a request is BUSY, and room comes back with the answers") {
+  Harness node(1000);
+  node.set("a", "k", std::string(900, 'v'));
+  node.set("b", "k", std::string(900, 'v'));
+  CHECK(node.only_reply<wire::ErrorReply>().code == wire::ErrorCode::busy);
+  node.lead();
+  node.post(raft::ProposalsRefused{node.asked_of_raft<raft::Propose>().at(0).id, raft::RefusalReason::not_leader});
+  node.set("c", "k", std::string(900, 'v'));
+  CHECK(node.asked_of_raft<raft::Propose>().size() == 1);
+}
+
+TEST_CASE("replies that a slow client does not take count as pending") {
+  Harness node(1000);
+  node.set("a", "k", "v");
+  node.post(ReplyBacklog{5000});
+  node.set("b", "k", "v");
+  CHECK(node.only_reply<wire::ErrorReply>().code == wire::ErrorCode::busy);
+}
+
+TEST_CASE("a SET that another member passed on is answered to it, and refused as not appended by a follower") {
+  Harness node;
+  node.lead();
+  node.post(ForwardedFrom{other, {{{7, {"k", "v", {}, {}, false}}}}});
+  node.post(raft::ProposalsAppended{node.asked_of_raft<raft::Propose>().at(0).id, Term(1), LogIndex(1)});
+  node.commit(LogIndex(1), "k", "v");
+  REQUIRE(node.peers.sent.size() == 1);
+  const auto& stored = std::get<wire::ForwardReplies>(node.peers.sent[0].message).replies.at(0);
+  CHECK(stored.id == 7);
+  CHECK(std::holds_alternative<wire::SetReply>(stored.result));
+  node.follow(other, Term(2));
+  node.post(ForwardedFrom{other, {{{8, {"k", "v", {}, {}, false}}}}});
+  REQUIRE(node.peers.sent.size() == 2);
+  const auto& refused = std::get<wire::ForwardReplies>(node.peers.sent[1].message).replies.at(0);
+  CHECK(std::holds_alternative<wire::NotAppended>(refused.result));
+}
+
+TEST_CASE("finishing answers everything: what waits is UNAVAILABLE, what was appended is UNKNOWN") {
+  Harness node;
+  node.lead();
+  node.set("appended", "k", "v");
+  node.post(raft::ProposalsAppended{node.asked_of_raft<raft::Propose>().at(0).id, Term(1), LogIndex(1)});
+  node.get("read", "k");
+  node.post(Finish{100ms});
+  node.set("late", "k", "v");
+  for (int step = 0; step < 6; ++step) {
+    node.advance(20ms);
+  }
+  REQUIRE(node.replies.sent.size() == 3);
+  for (const auto& reply : node.replies.sent) {
+    const auto expected = reply.to.packed == "appended" ? wire::ErrorCode::unknown : wire::ErrorCode::unavailable;
+    CHECK(std::get<wire::ErrorReply>(reply.body).code == expected);
+  }
+  CHECK(node.mailbox.closed());
+}
+
+TEST_CASE("finishing still answers OK to what is committed within its patience") {
+  Harness node;
+  node.lead();
+  node.set("c", "k", "v");
+  node.post(raft::ProposalsAppended{node.asked_of_raft<raft::Propose>().at(0).id, Term(1), LogIndex(1)});
+  node.post(Finish{1s});
+  node.commit(LogIndex(1), "k", "v");
+  CHECK(node.only_reply<wire::SetReply>().revision == LogIndex(1));
+  CHECK(node.mailbox.closed());
+}
+
+}  // namespace
+}  // namespace strata::actors

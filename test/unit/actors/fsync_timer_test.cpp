@@ -1,0 +1,130 @@
+#include "actors/fsync_timer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "manual_ports.hpp"
+
+namespace strata::actors {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct CountedFile final : wal::File {
+  int syncs = 0;
+  bool fails = false;
+  Result<std::size_t> write_at(std::uint64_t, BytesView bytes) override { return bytes.size(); }
+  Result<std::size_t> read_at(std::uint64_t, std::span<char>) override { return std::size_t{0}; }
+  Result<void> sync() override {
+    ++syncs;
+    if (fails) {
+      return Error{ErrorKind::io, "the disk is broken"};
+    }
+    return {};
+  }
+  Result<std::uint64_t> size() override { return std::uint64_t{0}; }
+};
+
+struct Harness {
+  explicit Harness(Duration interval) : timer(interval, clock, mailbox, raft, [this](const Error&) { ++failures; }) {
+    boost::asio::co_spawn(context, timer.run(), boost::asio::detached);
+    run();
+  }
+  ~Harness() { end(); }
+  void end() {
+    mailbox.close();
+    run();
+  }
+  void run() {
+    context.restart();
+    context.poll();
+  }
+  void written(std::uint64_t id) {
+    mailbox.post_owed(Written{raft::WriteId(id), {file, {1, static_cast<std::uint32_t>(id)}}}, 0);
+  }
+  std::vector<std::uint64_t> synced() {
+    std::vector<std::uint64_t> ids;
+    for (RaftMessage& message : raft.take()) {
+      ids.push_back(std::get<SyncedUpTo>(message).id.value);
+    }
+    return ids;
+  }
+
+  boost::asio::io_context context{1};
+  test::ManualClock clock;
+  std::shared_ptr<CountedFile> file = std::make_shared<CountedFile>();
+  FsyncMailbox mailbox{context.get_executor(), {}};
+  RaftMailbox raft{context.get_executor(), {}};
+  int failures = 0;
+  FsyncTimer timer;
+};
+
+TEST_CASE("with no interval, all writes that are there share one sync") {
+  Harness disk(0ms);
+  disk.written(1);
+  disk.written(2);
+  disk.written(3);
+  disk.run();
+  CHECK(disk.file->syncs == 1);
+  CHECK(disk.synced() == std::vector<std::uint64_t>{3});
+}
+
+TEST_CASE("with an interval, the sync begins that long after the first write, not after the last") {
+  Harness disk(10ms);
+  disk.written(1);
+  disk.run();
+  disk.clock.advance(9ms);
+  disk.written(2);
+  disk.run();
+  CHECK(disk.file->syncs == 0);
+  disk.clock.advance(1ms);
+  disk.run();
+  CHECK(disk.file->syncs == 1);
+  CHECK(disk.synced() == std::vector<std::uint64_t>{2});
+}
+
+TEST_CASE("nothing is synced when nothing was written") {
+  Harness disk(10ms);
+  disk.clock.advance(1s);
+  disk.run();
+  disk.end();
+  CHECK(disk.file->syncs == 0);
+}
+
+TEST_CASE("the end syncs what was written, whatever the interval") {
+  Harness disk(1h);
+  disk.written(1);
+  disk.run();
+  disk.end();
+  CHECK(disk.file->syncs == 1);
+  CHECK(disk.synced() == std::vector<std::uint64_t>{1});
+}
+
+TEST_CASE("a failed sync is reported, not counted as done, and never repeated") {
+  Harness disk(0ms);
+  disk.file->fails = true;
+  disk.written(1);
+  disk.run();
+  disk.file->fails = false;
+  disk.written(2);
+  disk.run();
+  disk.end();
+  CHECK(disk.failures == 1);
+  CHECK(disk.file->syncs == 1);
+  CHECK(disk.synced().empty());
+}
+
+TEST_CASE("a new interval takes hold at once") {
+  Harness disk(1h);
+  disk.written(1);
+  disk.run();
+  disk.mailbox.post_owed(SetFsyncInterval{0ms}, 0);
+  disk.run();
+  CHECK(disk.file->syncs == 1);
+}
+
+}  // namespace
+}  // namespace strata::actors
