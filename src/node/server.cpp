@@ -58,6 +58,12 @@ ExitStatus status_of(const Error& error) {
   }
 }
 
+// An endpoint in use is not what exit status 3 tells of: that is a data directory in use.
+Error socket_error(Error error) {
+  error.kind = ErrorKind::unavailable;
+  return error;
+}
+
 class Server {
  public:
   Server(const Options& options, EventLog& log, const std::function<Result<Options>()>& reload)
@@ -125,12 +131,12 @@ Result<void> Server::prepare() {
                                           .reply_patience = options_.request_timeout},
                                          log_);
   if (!clients) {
-    return clients.error();
+    return socket_error(clients.error());
   }
   clients_ = std::move(*clients);
   auto peers = net::PeerTransport::open(context_, loop_.get_executor(), peer_options(), log_);
   if (!peers) {
-    return peers.error();
+    return socket_error(peers.error());
   }
   peers_ = std::move(*peers);
   actors::NodePorts ports{loop_clock_,

@@ -31,7 +31,8 @@ class Cli(ClusterTest):
         self.assertEqual(self.nodes.client(1).get(b"bytes"), value)
 
     def test_status_has_a_row_for_every_node_also_for_one_that_is_down(self):
-        self.nodes.nodes[3].kill()
+        follower = next(number for number in self.nodes.nodes if number != self.nodes.wait_leader())
+        self.nodes.nodes[follower].kill()
         table = self.cli("status")
         self.assertEqual(table.returncode, 0, table.stderr)
         self.assertIn(b"leader", table.stdout)

@@ -19,7 +19,7 @@ class Usage(unittest.TestCase):
         wrong = {"--id": ["0", "65536", "x", "-1"], "--cluster": ["nonsense", "1=http://x", "2=tcp://127.0.0.1:7102"],
                  "--listen": ["127.0.0.1:7001", "udp://127.0.0.1:1"], "--fsync-interval": ["2", "2 fortnights", "-1ms"],
                  "--heartbeat-interval": ["0", "x"], "--election-timeout": ["x", "0"], "--ack": ["maybe"],
-                 "--segment-size": ["64", "x", "1KiB"], "--max-value": ["0", "17MiB"], "--max-pending": ["x"],
+                 "--segment-size": ["64", "x", "1KiB"], "--max-value": ["x", "17MiB"], "--max-pending": ["x"],
                  "--request-timeout": ["x"], "--log-level": ["loud"], "--log-format": ["xml"], "--no-such-flag": ["1"]}
         for flag, values in wrong.items():
             for value in values:
