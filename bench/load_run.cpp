@@ -42,7 +42,7 @@ void LoadRun::run() {
 }
 
 void LoadRun::begin_measuring(Time now) {
-  recorder_.begin(now);
+  recorder_.begin(now, options_.operations > 0 ? Time::max() : now + options_.duration);
   hooks_.begun();
   const std::lock_guard lock(mutex_);
   measuring_ = true;
@@ -55,7 +55,7 @@ void LoadRun::end_measuring(Time now) {
       return;
     }
   }
-  recorder_.end(now, options_.operations > 0);
+  recorder_.end(now);
   hooks_.ended();
 }
 
@@ -172,6 +172,7 @@ bool LoadRun::take_operation(Slot& slot, Time due) {
   measured_operations_ += measuring_ ? 1U : 0U;
   slot.operation = workload_.next();
   slot.due = due;
+  slot.counts = measuring_ || options_.operations == 0;
   ++active_;
   return true;
 }
@@ -206,7 +207,7 @@ void LoadRun::on_answer(std::size_t index, std::optional<client::ErrorCode> erro
   const Time now = steady_clock::now();
   if (error) {
     recorder_.failed(*error);
-  } else {
+  } else if (slots_[index].counts) {
     recorder_.completed(slots_[index].due, now);
   }
   if (!open_ && take_operation(slots_[index], now)) {

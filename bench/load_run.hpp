@@ -48,6 +48,7 @@ class LoadRun {
   struct Slot {
     Operation operation;
     Time due;
+    bool counts = false;  // with --operations only those begun while measuring do
   };
   using ReadOutcome = client::Outcome<std::optional<client::Found>>;
 

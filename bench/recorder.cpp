@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace strata::bench {
 
@@ -13,8 +14,9 @@ double seconds(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-void Recorder::begin(Time now) {
+void Recorder::begin(Time now, Time until) {
   const std::lock_guard lock(mutex_);
+  until_ = until;
   begin_ = now;
   last_ = now;
 }
@@ -30,7 +32,7 @@ void Recorder::completed(Time due, Time now) {
   const std::lock_guard lock(mutex_);
   const auto latency = static_cast<std::uint64_t>((now - due).count());
   interval_.record(latency);
-  if (!begin_ || end_ || now < *begin_) {
+  if (!begin_ || ended_ || now < *begin_ || now >= until_) {
     return;
   }
   const auto second = static_cast<std::size_t>((now - *begin_) / std::chrono::seconds(1));
@@ -47,14 +49,15 @@ void Recorder::failed(client::ErrorCode code) {
   ++measured_.errors[static_cast<std::size_t>(code)];
 }
 
-void Recorder::end(Time now, bool until_last) {
+void Recorder::end(Time now) {
   const std::lock_guard lock(mutex_);
-  if (end_ || !begin_) {
+  if (std::exchange(ended_, true) || !begin_) {
     return;
   }
-  end_ = until_last && last_ > *begin_ ? last_ : now;
-  note_gap(*end_);
-  measured_.seconds = seconds(*end_ - *begin_);
+  const bool to_the_last = until_ == Time::max() && last_ > *begin_;
+  const Time end = to_the_last ? last_ : std::min(now, until_);
+  note_gap(end);
+  measured_.seconds = seconds(end - *begin_);
 }
 
 Measurement Recorder::result() const {

@@ -30,11 +30,12 @@ struct Measurement {
 // nothing but fail must not look idle).
 class Recorder {
  public:
-  void begin(Time now);
+  // What completes at `until` or later does not count.
+  void begin(Time now, Time until);
   void completed(Time due, Time now);
   void failed(client::ErrorCode code);
-  // The last completion ends the measurement if it came before `now` and `until_last` is true.
-  void end(Time now, bool until_last);
+  // The measurement lasted until `until`; if there was no such time, until the last completion.
+  void end(Time now);
 
   Measurement result() const;
   // What completed since the last call, and all errors so far: for the live line.
@@ -46,7 +47,8 @@ class Recorder {
 
   mutable std::mutex mutex_;
   std::optional<Time> begin_;
-  std::optional<Time> end_;
+  Time until_;
+  bool ended_ = false;
   Time last_;
   Measurement measured_;
   Histogram interval_;
