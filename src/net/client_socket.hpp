@@ -34,10 +34,10 @@ class ReplySender;
 struct ClientSocketOptions {
   std::vector<std::string> listen;  // at least one
   wire::ClientLimits limits;
-  Duration reply_patience = std::chrono::seconds(5);  // how long a reply to a client that does not read is kept
-  Duration linger = std::chrono::milliseconds(200);   // for the last replies to leave, after everything was stopped
+  Duration reply_patience = std::chrono::seconds(5);     // how long a reply to a client that does not read is kept
+  Duration linger = std::chrono::milliseconds(200);      // for the last replies to leave, after everything was stopped
   Duration handshake_timeout = std::chrono::seconds(3);  // then a connection that is not ZeroMQ is dropped
-  int high_water_mark = 10'000;                       // messages, each way, for each client
+  int high_water_mark = 10'000;                          // messages, each way, for each client
 };
 
 struct ClientSocketCounters {

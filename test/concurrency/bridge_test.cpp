@@ -171,17 +171,19 @@ constexpr int bursts = 20'000;
 constexpr int bursts = 20'000;
 #endif
 
-// Bursts of one to five requests, each waiting for all its replies. A wake-up that is lost leaves it waiting.
+// Bursts of one to five requests, each waiting for all its replies. A wake-up that is lost leaves it waiting. Some
+// requests are malformed: those are answered by the reader itself, between its last receive and its sleep.
 void send_bursts(const std::string& endpoint, std::atomic<int>& finished) {
   zmq::context_t context;
   PlainClient client(context, endpoint);
   for (int burst = 0; burst < bursts; ++burst) {
     const int size = 1 + burst % 5;
     for (int i = 0; i < size; ++i) {
-      client.send({std::to_string(burst), "", "PING"});
+      client.send({std::to_string(burst), "", (burst + i) % 3 == 0 ? "malformed" : "PING"});
     }
     for (int i = 0; i < size; ++i) {
-      if (client.receive() != Message{std::to_string(burst), "", "OK"}) {
+      const Message reply = client.receive();
+      if (reply.empty() || reply.front() != std::to_string(burst)) {
         return;
       }
     }
@@ -198,8 +200,10 @@ void check_bursts(bool own_front_end_thread) {
     std::jthread second([&] { send_bursts(node.endpoint(), finished); });
   }
   CHECK(finished == 2);
-  CHECK(node.counters().requests == std::uint64_t{2} * 3 * bursts);
-  CHECK(node.counters().replies_sent == node.counters().requests);
+  const ClientSocketCounters counters = node.counters();
+  CHECK(counters.requests + counters.refused == std::uint64_t{2} * 3 * bursts);
+  CHECK(counters.requests > counters.refused);
+  CHECK(counters.replies_sent == counters.requests + counters.refused);
 }
 
 TEST_CASE("no wake-up is lost under many small bursts") {
