@@ -117,6 +117,8 @@ using Event = std::variant<TimePassed, Received, Propose, Read, Persisted, HardS
 
 // ---- Output ----
 
+// What the log notes as committed beside these entries is the commit index after the step that handed them out. A newer
+// one may speak of entries that override what the log holds then: after a crash they would be taken for committed.
 struct Append {
   WriteId id;
   // Consecutive indexes. When the first is not behind the log's last entry, everything from it on is overridden.

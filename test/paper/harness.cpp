@@ -100,7 +100,7 @@ void Node::step(Event event) {
     queue_.emplace_back(*out.hard_state);
   }
   if (out.append) {
-    queue_.emplace_back(*out.append);
+    queue_.emplace_back(Write{*out.append, core.commit_index()});
   }
   outbox.insert(outbox.end(), out.send.begin(), out.send.end());
   if (!out.send_after_hard_state.empty()) {
@@ -132,9 +132,9 @@ bool Node::work() {
   if (const auto* hard_state = std::get_if<HardState>(&job)) {
     disk.hard_state = *hard_state;
     reports.push_back(HardStateSaved{*hard_state});
-  } else if (auto* append = std::get_if<Append>(&job)) {
-    reports.push_back(Persisted{append->id, Durability::written});
-    disk.write(std::move(*append), core.commit_index());
+  } else if (auto* write = std::get_if<Write>(&job)) {
+    reports.push_back(Persisted{write->append.id, Durability::written});
+    disk.write(std::move(write->append), write->commit_index);
   } else {
     const auto& messages = std::get<std::vector<Outgoing>>(job);
     outbox.insert(outbox.end(), messages.begin(), messages.end());

@@ -132,7 +132,11 @@ class Node {
  private:
   static void require_one(std::size_t count);
 
-  std::deque<std::variant<HardState, Append, std::vector<Outgoing>>> queue_;
+  struct Write {
+    Append append;
+    LogIndex commit_index;  // when it was handed out
+  };
+  std::deque<std::variant<HardState, Write, std::vector<Outgoing>>> queue_;
   std::uint64_t proposals_ = 0;
 };
 

@@ -166,6 +166,17 @@ TEST_CASE("Candidates: the own vote counts when it is on stable storage") {
   CHECK(node.core.role() == Role::leader);
 }
 
+TEST_CASE("Candidates: without the own vote saved, no number of votes makes a leader") {
+  Node node = node_with_log({1}, {term(4), id(0)}, 1, 5);
+  node.time_out();
+  for (const int peer : {2, 3, 4, 5}) {
+    node.receive(peer, RequestVoteResponse{term(5), true});
+  }
+  CHECK(node.core.role() == Role::candidate);
+  node.settle();
+  CHECK(node.core.role() == Role::leader);
+}
+
 TEST_CASE("Candidates: votes of an earlier term do not count") {
   Node node = node_with_log({1}, {term(4), id(0)});
   campaign(node);

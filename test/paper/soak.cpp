@@ -65,7 +65,10 @@ class History {
       check_committed(number, entry);
     }
     if (core.role() == Role::leader && core.commit_index() > committed_up_to_) {
-      check_holders(core.commit_index(), core.log().term_at(core.commit_index()), all);
+      const Term term = core.log().term_at(core.commit_index());
+      must(term == core.hard_state().term, "section 5.4.2: {} counted an entry of term {} in term {}", number, term,
+           core.hard_state().term);
+      check_holders(core.commit_index(), term, all);
       committed_up_to_ = core.commit_index();
     }
   }
@@ -226,7 +229,7 @@ class Run {
       config.ack = ack_;
       if (tight) {
         config.cache_bytes = small;
-        config.max_append_bytes = small / 2;
+        config.max_append_bytes = small / 8;
         config.window_bytes = 2 * small;
         config.window_messages = 3;
         config.max_uncommitted_bytes = 4 * small;
@@ -264,6 +267,7 @@ class Run {
   // The faults end: a leader is found, and all copies become equal.
   void heal() {
     cut_.clear();
+    late_ = NodeId(0);
     loss_ = repeat_ = 0;
     bool asked = false;
     for (int round = 0; round < 400; ++round) {
@@ -377,6 +381,9 @@ class Run {
 
   void advance(Duration duration) {
     for (auto& [number, node] : nodes_) {
+      if (number == late_) {
+        continue;
+      }
       node.now += duration;
       if (node.last.wake_at <= node.now) {
         step(number, TimePassed{});
@@ -439,8 +446,10 @@ class Run {
 
   void cut() {
     cut_.clear();
-    if (random_.chance(30)) {  // one is alone
+    late_ = NodeId(0);
+    if (random_.chance(30)) {  // one is alone, and perhaps its clock stands still
       const NodeId alone = any();
+      late_ = random_.chance(50) ? alone : late_;
       for (const auto& [number, node] : nodes_) {
         cut_.insert({alone, number});
         cut_.insert({number, alone});
@@ -495,6 +504,7 @@ class Run {
   std::map<NodeId, Node> nodes_;
   std::vector<Packet> pool_;
   std::set<std::pair<NodeId, NodeId>> cut_;  // from, to
+  NodeId late_;                              // its clock stands still; 0: none
   std::uint64_t ids_ = 0;
   std::uint64_t reads_ = 0;
   std::uint64_t fetches_ = 0;
