@@ -65,6 +65,7 @@ std::string temporary_directory(const std::string& parent) {
 // Never returns.
 [[noreturn]] void become(const std::vector<std::string>& command, const std::string& log) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  setpgid(0, 0);  // Ctrl-C is for us alone: we end the nodes
   const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
   dup2(out, STDOUT_FILENO);
   dup2(out, STDERR_FILENO);
