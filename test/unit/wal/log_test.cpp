@@ -102,8 +102,12 @@ TEST_CASE("a lower index overrides that entry and all behind it") {
   check_content(*log, expected);
   CHECK(log->recovered().records == 13);
   CHECK(log->recovered().term_runs == std::vector<TermRun>{{Term(1), LogIndex(1)}, {Term(2), LogIndex(4)}});
-  append(*log, sample_entries(1, 1, 3, 10));
-  check_content(*log, sample_entries(1, 1, 3, 10));
+  append(*log, sample_entries(2, 3, 3, 10));
+  append(*log, sample_entries(3, 3, 4, 10));
+  append(*log, sample_entries(2, 2, 5, 10));
+  const auto again = bench.open();
+  check_content(*again, joined(sample_entries(1, 1, 1, 50), sample_entries(2, 2, 5, 10)));
+  CHECK(again->recovered().term_runs == std::vector<TermRun>{{Term(1), LogIndex(1)}, {Term(5), LogIndex(2)}});
 }
 
 TEST_CASE("a full segment is followed by the next, also in the middle of a batch") {

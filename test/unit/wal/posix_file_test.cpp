@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <thread>
 
 #include "support/log_samples.hpp"
 #include "support/show_result.hpp"
@@ -135,4 +137,38 @@ TEST_CASE("a data directory on real files keeps its log over restarts, and a sho
   REQUIRE(opened);
   CHECK(opened->log->last_index() == LogIndex(1999));
   CHECK(std::filesystem::file_size(last) == options.segment_size);
+}
+
+TEST_CASE("another thread syncs and prepares segments while entries are appended and read") {
+  const TemporaryDirectory directory;
+  const auto files = make_posix_file_system();
+  KeptLines lines;
+  LogOptions options = sample_options(64 << 10);
+  options.directory = directory.path();
+  auto log = Log::open(*files, options, lines);
+  REQUIRE(log);
+  const auto entries = sample_entries(1, 1000, 1, 300);
+  for (std::size_t i = 0; i < entries.size(); i += 20) {
+    const auto target = (*log)->append(std::span(entries).subspan(i, 20), Marks{});
+    REQUIRE(target);
+    const std::optional<std::uint32_t> wanted = (*log)->wants_spare();
+    bool synced = false;
+    std::unique_ptr<PreparedSegment> spare;
+    std::thread beside([&] {
+      synced = static_cast<bool>(target->sync());
+      if (wanted) {
+        auto prepared = prepare_segment(*files, options, *wanted);
+        spare = prepared ? std::move(*prepared) : nullptr;
+      }
+    });
+    CHECK((*log)->append(std::span(entries).subspan(i, 20), Marks{}));
+    CHECK((*log)->read(LogIndex(1), LogIndex(i + 1), 4096));
+    beside.join();
+    CHECK(synced);
+    if (wanted) {
+      REQUIRE(spare);
+      (*log)->give_spare(std::move(spare));
+    }
+  }
+  CHECK(same_entries(*all_entries(**log), entries));
 }

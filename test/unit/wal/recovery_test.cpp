@@ -255,6 +255,30 @@ TEST_CASE("two records that have changed places are damage or torn, never read")
   check_prefix(*bench.open(), 2);
 }
 
+TEST_CASE("a record that followed another one than the one before it is not read") {
+  Bench other;
+  other.fill(sample_entries(1, 3, 1, payload), 3, false);
+  Bench bench;
+  bench.fill({sample_entry(1, 1, payload), sample_entry(2, 2, payload)}, 2, false);
+  bench.change(first_path, record_offset(2), other.files.content(first_path).substr(record_offset(2), 128));
+  const auto log = bench.open();
+  CHECK(log->last_index() == LogIndex(2));
+  CHECK(log->recovered().torn_bytes == 128);
+}
+
+TEST_CASE("a log with a record of a newer kind is refused, not cut") {
+  Bench bench;
+  bench.fill(sample_entries(1, 3, 1, payload), 3, false);
+  Bytes header = bench.files.content(first_path).substr(record_offset(2), record_header_size);
+  header[12] = 2;
+  const std::uint32_t checksum = crc32c(BytesView(header).substr(8));
+  std::memcpy(header.data() + 4, &checksum, sizeof checksum);
+  bench.change(first_path, record_offset(2), header);
+  const Error error = bench.refusal();
+  CHECK(error.kind == ErrorKind::mismatch);
+  CHECK(error.text.find("offset 4352") != std::string::npos);
+}
+
 TEST_CASE("the log of another node or cluster is refused and left as it is") {
   Bench bench;
   bench.fill(sample_entries(1, 6, 1, payload), 6, false);
