@@ -4,10 +4,12 @@ import unittest
 
 from support import ClusterTest, NoReply, poll_until
 
+SHORT = ["--request-timeout", "2500ms"]  # over the two seconds that a request waits for a leader
+
 
 class Trouble(ClusterTest):
     def test_a_follower_left_alone_is_unavailable_in_bounded_time_and_a_local_get_still_answers(self):
-        cluster = self.cluster()
+        cluster = self.cluster(flags=SHORT)
         number = next(number for number in cluster.nodes if number != cluster.wait_leader())
         survivor = cluster.client(number)
         revision = survivor.set(b"before", b"1")
@@ -21,7 +23,7 @@ class Trouble(ClusterTest):
         self.assertEqual(survivor.ask(b"PING"), [b"OK"])
 
     def test_a_leader_left_alone_serves_no_get_that_may_be_stale(self):
-        cluster = self.cluster()
+        cluster = self.cluster(flags=SHORT)
         leader = cluster.wait_leader()
         client = cluster.client(leader)
         client.set(b"before", b"1")
@@ -33,7 +35,7 @@ class Trouble(ClusterTest):
         self.assertEqual(client.get(b"before", b"LOCAL"), b"1")
 
     def test_a_set_that_was_appended_and_not_committed_in_time_is_unknown(self):
-        cluster = self.cluster()
+        cluster = self.cluster(flags=SHORT)
         leader = cluster.wait_leader()
         for number in cluster.nodes:
             if number != leader:
@@ -47,7 +49,7 @@ class Trouble(ClusterTest):
         self.assertIn(cluster.client(leader).get(b"doubtful"), (None, b"1"))
 
     def test_more_than_the_node_admits_is_busy_and_everything_is_answered(self):
-        cluster = self.cluster(flags=["--max-pending", "256KiB"])
+        cluster = self.cluster(flags=[*SHORT, "--max-pending", "256KiB"])
         leader = cluster.wait_leader()
         for number in cluster.nodes:
             if number != leader:
