@@ -20,7 +20,7 @@ FrontEnd::FrontEnd(FrontEndOptions options, kv::Dictionary dictionary, FrontEndM
       raft_(raft),
       clock_(clock),
       outbox_(options_.max_pending, peers, clients),
-      sets_(options_.self, options_.ack, outbox_, raft),
+      sets_(options_.self, options_.incarnation, options_.ack, outbox_, raft),
       reads_(dictionary_, outbox_, raft),
       started_(clock.now()),
       now_(started_) {}

@@ -21,6 +21,7 @@ namespace strata::actors {
 
 struct FrontEndOptions {
   NodeId self;
+  Incarnation incarnation;
   std::string version;
   std::vector<Member> members;  // this node included, with its own client endpoints
   Durability ack = Durability::synced;

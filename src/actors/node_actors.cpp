@@ -49,6 +49,7 @@ Result<raft::Restored> restore(wal::Log& log, const wal::Metadata& metadata) {
 
 Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeExecutors executors, NodePorts ports,
                                                      wal::DataDirectory directory) {
+  options.front_end.incarnation = directory.metadata->current().incarnation;
   auto dictionary = replay(*directory.log);
   if (!dictionary) {
     return dictionary.error();
@@ -113,6 +114,18 @@ boost::asio::awaitable<void> NodeActors::stop(Duration patience) {
   co_await fsync_scope_.join();
   allocator_mailbox_.close();
   co_await allocator_scope_.join();
+}
+
+// Closing a mailbox posts the coroutine that waits in it, and its executor drops it.
+void NodeActors::abandon() {
+  front_end_mailbox_.close();
+  raft_mailbox_.close();
+  wal_mailbox_.close();
+  fsync_mailbox_.close();
+  allocator_mailbox_.close();
+  for (Scope* scope : {&front_end_scope_, &raft_scope_, &wal_scope_, &fsync_scope_, &allocator_scope_}) {
+    scope->abandon();
+  }
 }
 
 }  // namespace strata::actors

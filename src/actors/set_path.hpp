@@ -17,8 +17,9 @@ namespace strata::actors {
 
 class SetPath {
  public:
-  SetPath(NodeId self, Durability ack, Outbox& outbox, RaftMailbox& raft)
-      : self_(self), ack_(ack), outbox_(outbox), raft_(raft) {}
+  // Forwarded SETs are numbered afresh in each incarnation: a late answer to an earlier life must fit none of this one's.
+  SetPath(NodeId self, Incarnation incarnation, Durability ack, Outbox& outbox, RaftMailbox& raft)
+      : self_(self), ack_(ack), outbox_(outbox), raft_(raft), last_forwarded_(incarnation.value << 40) {}
 
   // `wait_until`: how long it may wait for a leader (then UNAVAILABLE); `deadline`: when it is answered at the latest.
   void take(Admitted request, wire::SetRequest set, TimePoint wait_until, TimePoint deadline);
@@ -85,7 +86,7 @@ class SetPath {
   std::deque<Proposed> proposed_;
   std::deque<Appended> appended_;
   std::map<std::uint64_t, Waiting> forwarded_;  // by the number it was forwarded under
-  std::uint64_t last_forwarded_ = 0;
+  std::uint64_t last_forwarded_;
 };
 
 }  // namespace strata::actors

@@ -19,9 +19,10 @@ constexpr NodeId self{1};
 constexpr NodeId other{2};
 
 struct Harness {
-  explicit Harness(std::size_t max_pending = 1 << 20) {
+  explicit Harness(std::size_t max_pending = 1 << 20, Incarnation incarnation = Incarnation(1)) {
     FrontEndOptions options;
     options.self = self;
+    options.incarnation = incarnation;
     options.members = {{self, "tcp://a", {}}, {other, "tcp://b", {}}};
     options.max_pending = max_pending;
     front_end = std::make_unique<FrontEnd>(options, kv::Dictionary(), mailbox, raft, clock, peers, replies);
@@ -178,6 +179,21 @@ TEST_CASE("a forwarded SET is sent again only after the leader said that it did 
   const auto id = std::get<wire::ForwardSets>(node.peers.sent[0].message).sets[0].id;
   node.post(ForwardAnswersFrom{other, {{{id, wire::NotAppended()}}}});
   CHECK(node.peers.sent.size() == 2);
+  CHECK(node.replies.sent.empty());
+}
+
+TEST_CASE("a late answer to a SET that an earlier incarnation forwarded answers none of this one's") {
+  std::uint64_t earlier = 0;
+  {
+    Harness node(1 << 20, Incarnation(1));
+    node.follow(other);
+    node.set("c", "k", "v");
+    earlier = std::get<wire::ForwardSets>(node.peers.sent.at(0).message).sets.at(0).id;
+  }
+  Harness node(1 << 20, Incarnation(2));
+  node.follow(other);
+  node.set("c", "k", "v");
+  node.post(ForwardAnswersFrom{other, {{{earlier, wire::SetReply{LogIndex(1), Durability::synced}}}}});
   CHECK(node.replies.sent.empty());
 }
 
