@@ -1,3 +1,4 @@
+// The cluster id of a node, derived from its flags.
 #pragma once
 
 #include <string_view>

@@ -40,13 +40,13 @@ void declare(CLI::App& app, Flags& flags) {
       ->type_name("FILE");
   app.add_flag("--check-config", flags.check_config, "print what holds and where each value came from, then exit");
   for (const Setting& setting : settings()) {
-    if (setting.placeholder.empty()) {
+    if (setting.argument.empty()) {
       app.add_flag_callback(
           "--" + setting.name, [&flags, &setting] { flags.values[setting.name] = {"true"}; }, setting.help);
       continue;
     }
     auto* option = app.add_option("--" + setting.name, flags.values[setting.name], setting.help);
-    option->type_name(setting.placeholder)->expected(1);
+    option->type_name(setting.argument)->expected(1);
     option->multi_option_policy(setting.repeatable ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::Throw);
   }
 }

@@ -13,8 +13,8 @@
 namespace strata::node {
 
 struct Setting {
-  std::string name;         // of the flag, without the dashes; also the key in the file
-  std::string placeholder;  // in --help
+  std::string name;      // of the flag, without the dashes; also the key in the file
+  std::string argument;  // in --help
   std::string help;
   bool repeatable = false;
   // All values given by one source, in order. The error says what would be right; the caller names the setting.

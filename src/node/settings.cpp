@@ -102,7 +102,7 @@ const std::vector<std::pair<std::string, LogLevel>> log_levels{
 const std::vector<std::pair<std::string, LogFormat>> log_formats{{"text", LogFormat::text}, {"json", LogFormat::json}};
 
 // A value that has always held and may be said; every other belongs to a later version.
-Setting later(std::string name, std::string placeholder, std::string help, std::string only) {
+Setting later(std::string name, std::string argument, std::string help, std::string only) {
   auto read = [only](Options&, const Values& values) -> Result<void> {
     if (!only.empty() && values.back() == only) {
       return {};
@@ -110,8 +110,7 @@ Setting later(std::string name, std::string placeholder, std::string help, std::
     return invalid(only.empty() ? "not yet: this version does not serve it"
                                 : fmt::format("not yet: this version serves only \"{}\"", only));
   };
-  return {
-      std::move(name), std::move(placeholder), std::move(help), false, read, [only](const Options&) { return only; }};
+  return {std::move(name), std::move(argument), std::move(help), false, read, [only](const Options&) { return only; }};
 }
 
 Result<NodeId> parse_id(std::string_view text) {

@@ -1,3 +1,4 @@
+// The version, for --version and STATUS.
 #pragma once
 
 #include <string_view>

@@ -18,7 +18,7 @@
 namespace strata::wal {
 
 struct LogState {
-  LogState(FileSystem& files_, LogOptions options_) : files(files_), options(std::move(options_)) {}
+  LogState(FileSystem& file_system, LogOptions log_options) : files(file_system), options(std::move(log_options)) {}
 
   FileSystem& files;
   LogOptions options;

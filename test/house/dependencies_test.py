@@ -27,6 +27,8 @@ def read_by_objects():
 
 
 def object_room(name):
+    if "/strata_json.dir/" in name:
+        return None  # Boost.JSON itself, compiled once for the rooms that may use it
     match = re.match(r"src/([a-z]+)/", name)
     return match.group(1) if match else None
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -67,7 +68,7 @@ def room_of(path):
 def compile_commands():
     """Source path -> its compile command, as a list, of this build."""
     entries = json.loads((BUILD / "compile_commands.json").read_text())
-    return {entry["file"]: entry["command"].split() for entry in entries}
+    return {entry["file"]: shlex.split(entry["command"]) for entry in entries}
 
 
 def project_files(*suffixes):

@@ -79,7 +79,7 @@ class MemoryFiles final : public wal::FileSystem {
   // age, its size (when it grew) and then each sector with its versions, and for each directory change whether it
   // happened.
   void lose_power(const Chooser& choose);
-  // How many choices lose_power would ask for now.
+  // How many choices lose_power would ask for at this moment.
   std::size_t undecided() const;
   // Another machine with the same disk, synced and unsynced; no process runs on it, and no fault is set.
   std::unique_ptr<MemoryFiles> copy() const;
