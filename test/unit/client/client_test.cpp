@@ -269,7 +269,9 @@ TEST_CASE("when the leader's connection is lost, a SET ends as unknown and a GET
       both_arrived.set_value();
     }
   });
-  FakeNode successor(2, always({"OK", "k", "v", "7"}));
+  FakeNode successor(2, [](FakeNode& self, const Incoming& request) {
+    self.reply(request, request.body[0] == "SET" ? Frames{"OK", "8", "synced"} : Frames{"OK", "k", "v", "7"});
+  });
   successor.follow(1, 1);
   leader->know_member(2, successor.endpoint());
   Client client(to({leader->endpoint(), successor.endpoint()}));
