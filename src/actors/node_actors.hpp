@@ -69,6 +69,10 @@ class NodeActors {
   // timer syncs it, the allocator ends. Everything is joined when it returns; nothing is posted to a port afterwards.
   boost::asio::awaitable<void> stop(Duration patience);
 
+  // For the simulator's kill -9, instead of stop: when the executors drop whatever they hold and are given, every
+  // coroutine is unwound without having run on. Nothing but the destructor may follow.
+  void abandon();
+
   // Where the sockets (or the simulated network) deliver. Any thread.
   FrontEndMailbox& front_end() { return front_end_mailbox_; }
   RaftMailbox& raft() { return raft_mailbox_; }

@@ -48,4 +48,9 @@ boost::asio::awaitable<void> Scope::join() {
   }
 }
 
+void Scope::abandon() {
+  ended_.close();
+  running_ = 0;
+}
+
 }  // namespace strata::actors

@@ -29,6 +29,9 @@ class Scope {
   // Returns when everything that was spawned has ended. Stopping the work is its owner's business.
   boost::asio::awaitable<void> join();
 
+  // For the simulator's kill -9: the executors drop all work from now on, so nothing of it will end or is joined.
+  void abandon();
+
  private:
   struct Ended {};
 
