@@ -8,32 +8,13 @@ import unittest
 
 import table
 
-TAKE_ALONE = {"-o", "-MF", "-MT", "-MQ", "-c"}  # flags that go away with what follows them
-DROP = {"-MD", "-fpch-preprocess"}
-
 
 def room_flags(room):
     """The compiler and the flags that sources of the room are compiled with: no precompiled header, no output."""
     for source, command in table.compile_commands().items():
         if table.room_of(source) == room:
-            return clean(command)
+            return table.plain_flags(command)
     return None
-
-
-def clean(command):
-    while "g++" not in os.path.basename(command[0]) and "clang" not in os.path.basename(command[0]):
-        command = command[1:]  # a launcher and its environment
-    flags, rest = [], iter(command)
-    for flag in rest:
-        if flag in TAKE_ALONE:
-            next(rest)
-        elif flag == "-Xclang":
-            next(rest)  # all of ours concern precompiled headers
-        elif flag == "-include":
-            next(rest)
-        elif flag not in DROP:
-            flags.append(flag)
-    return flags
 
 
 def header_of(room):

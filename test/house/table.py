@@ -71,6 +71,24 @@ def compile_commands():
     return {entry["file"]: shlex.split(entry["command"]) for entry in entries}
 
 
+WITH_NEXT = {"-o", "-MF", "-MT", "-MQ", "-c", "-include", "-Xclang"}  # dropped with what follows them
+ALONE = {"-MD", "-fpch-preprocess", "-Winvalid-pch"}
+
+
+def plain_flags(command):
+    """The compiler and its flags without launcher, input, output and precompiled header (all of our -Xclang are for
+    that one)."""
+    while "g++" not in os.path.basename(command[0]) and "clang" not in os.path.basename(command[0]):
+        command = command[1:]
+    flags, rest = [], iter(command)
+    for flag in rest:
+        if flag in WITH_NEXT:
+            next(rest)
+        elif flag not in ALONE:
+            flags.append(flag)
+    return flags
+
+
 def project_files(*suffixes):
     """The files of the project with these suffixes, relative to its root: those git knows, with those it would add."""
     listing = subprocess.run(["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
