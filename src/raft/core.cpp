@@ -169,6 +169,7 @@ void Core::commit_to(LogIndex index) {
   if (index <= commit_index_) {
     return;
   }
+  STRATA_ASSERT(out_.committed.empty());
   out_.committed = log_.slice(commit_index_.next(), index, std::numeric_limits<std::size_t>::max());
   commit_index_ = index;
   if (auto* leader = std::get_if<Leader>(&role_)) {
