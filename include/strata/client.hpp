@@ -52,8 +52,9 @@ struct Error {
 template <class T>
 class Outcome {
  public:
-  Outcome(T value) : content_(std::in_place_index<0>, std::move(value)) {}
-  Outcome(Error error) : content_(std::in_place_index<1>, std::move(error)) {}
+  // Implicit: a value and an error are both outcomes as they stand.
+  Outcome(T value) : content_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
+  Outcome(Error error) : content_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return content_.index() == 0; }
   explicit operator bool() const { return ok(); }
