@@ -22,6 +22,10 @@ constexpr std::size_t payload = 36;  // bodies of 64 bytes, records of 128
 const std::string first_path = "data/wal-0000000001.log";
 const std::string second_path = "data/wal-0000000002.log";
 
+std::size_t record_offset(std::size_t number) {
+  return segment_head_size + number * record_size(payload + Entry::header_size);
+}
+
 // A machine with a log on it, and ways to damage that.
 struct Bench {
   MemoryFiles files;
@@ -63,16 +67,26 @@ struct Bench {
     content.replace(offset, bytes.size(), bytes);
     files.set_content(path, content);
   }
+  // Adds a record behind `count` records of the first segment as the log would, whatever its index and mark.
+  void add_record(std::size_t count, const Entry& entry, Position synced) {
+    RecordHeader header;
+    header.body_size = static_cast<std::uint32_t>(entry.body.size());
+    header.term = entry.term;
+    header.index = entry.index;
+    const Bytes before = files.content(first_path);
+    std::memcpy(&header.link, before.data() + record_offset(count - 1) + 4, sizeof header.link);
+    header.position = Position{1, static_cast<std::uint32_t>(record_offset(count))};
+    header.marks.synced = synced;
+    Bytes record;
+    encode_record(record, header, entry.body.view(), identity_of(options.cluster, options.node));
+    change(first_path, record_offset(count), record);
+  }
   void flip(const std::string& path, std::size_t offset) {
     Bytes content = files.content(path);
     content[offset] ^= 1;
     files.set_content(path, content);
   }
 };
-
-std::size_t record_offset(std::size_t number) {
-  return segment_head_size + number * record_size(payload + Entry::header_size);
-}
 
 void check_prefix(Log& log, std::uint64_t last) {
   CHECK(log.last_index() == LogIndex(last));
@@ -264,6 +278,37 @@ TEST_CASE("a record that followed another one than the one before it is not read
   const auto log = bench.open();
   CHECK(log->last_index() == LogIndex(2));
   CHECK(log->recovered().torn_bytes == 128);
+}
+
+TEST_CASE("a record that claims a synced mark behind itself vouches for nothing") {
+  Bench bench;
+  bench.fill(sample_entries(1, 3, 1, payload), 3, false);
+  bench.add_record(3, sample_entry(4, 1, payload), Position{1, static_cast<std::uint32_t>(record_offset(9))});
+  check_prefix(*bench.open(), 3);
+}
+
+TEST_CASE("a record whose index leaves a gap, or is 0, is not read") {
+  for (const std::uint64_t index : {0U, 5U, 1000000U}) {
+    Bench bench;
+    bench.fill(sample_entries(1, 3, 1, payload), 3, false);
+    bench.add_record(3, sample_entry(index, 1, payload), Position{});
+    check_prefix(*bench.open(), 3);
+  }
+  Bench bench;
+  bench.fill(sample_entries(1, 3, 1, payload), 3, false);
+  bench.add_record(3, sample_entry(4, 1, payload), Position{});
+  check_prefix(*bench.open(), 4);
+}
+
+TEST_CASE("a closed segment that ends in another record of the same size is found out by the head of the next") {
+  auto entries = sample_entries(1, 120, 1, payload);
+  Bench bench;
+  bench.fill(entries, 40, false);
+  entries[95] = sample_entry(96, 2, payload);
+  Bench other;
+  other.fill(entries, 40, false);
+  bench.files.set_content(first_path, other.files.content(first_path));
+  check_damage(bench.refusal(), "data/wal-0000000001.log: offset 16384, index 97");
 }
 
 TEST_CASE("a log with a record of a newer kind is refused, not cut") {
