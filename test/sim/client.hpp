@@ -1,0 +1,84 @@
+// A simulated client: a number of requests in flight, unique values, and a record of all that it sees.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/ids.hpp"
+#include "sim/history.hpp"
+#include "sim/oracles.hpp"
+#include "sim/plan.hpp"
+#include "sim/random.hpp"
+#include "sim/scheduler.hpp"
+#include "sim/trace.hpp"
+#include "wire/client_protocol.hpp"
+
+namespace strata::sim {
+
+struct ClientSurroundings {
+  const Plan& plan;
+  Scheduler& scheduler;
+  Trace& trace;
+  Oracles& oracles;
+  History& history;
+  std::function<void(NodeId, wire::ClientRequest)> send;  // to a node, where it arrives later, or never
+  std::function<void(std::string)> fail;
+};
+
+// What became of a request: of a SET that was stored and of a GET, `ok`.
+enum class Fate { open, ok, error };
+
+class Client {
+ public:
+  using Number = std::uint64_t;
+
+  Client(std::uint32_t id, ClientSurroundings& surroundings);
+
+  // Sends requests as the plan says, until told to stop. What is in flight then may still be answered.
+  void start();
+  void stop() { running_ = false; }
+
+  // One request.
+  Number set(NodeId node, const Bytes& key, std::size_t value_size);
+  Number get(NodeId node, const Bytes& key);
+  Fate fate(Number number) const;
+
+  void replied(const wire::ClientReply& reply);
+
+  std::size_t succeeded() const { return succeeded_; }
+
+  static std::uint32_t client_of(const wire::ClientAddress& address);
+
+ private:
+  struct Request {
+    History::Operation operation = 0;
+    WriteName name;  // of a SET
+    NodeId node;
+    bool slot = false;  // belongs to the running load: when it is over, the next one is sent
+    Fate fate = Fate::open;
+  };
+
+  void next_request();
+  void schedule_next();
+  Number send(NodeId node, wire::RequestBody body, Request request);
+  void give_up(Number number);
+  void settle(Number number, Request& request, const wire::ReplyBody& body);
+  void settle_error(Request& request, const wire::ErrorReply& error);
+  void judge(const std::optional<std::string>& wrong);
+  NodeId draw_node();
+  Bytes draw_key();
+
+  std::uint32_t id_;
+  ClientSurroundings& surroundings_;
+  Random random_;
+  bool running_ = false;
+  NodeId favourite_;
+  Number last_number_ = 0;
+  std::size_t succeeded_ = 0;
+  std::map<Number, Request> requests_;
+};
+
+}  // namespace strata::sim

@@ -1,0 +1,36 @@
+// The port Clock on virtual time. Each node's clock has its own zero and its own speed.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "actors/ports.hpp"
+#include "sim/executor.hpp"
+#include "sim/scheduler.hpp"
+
+namespace strata::sim {
+
+// What a machine's clock makes of virtual time.
+struct ClockError {
+  Duration ahead{};              // at virtual time 0
+  std::int64_t fast_by_ppm = 0;  // in millionths; below zero: slow
+};
+
+class SimClock final : public actors::Clock {
+ public:
+  // Rings on `thread`.
+  SimClock(Scheduler& scheduler, SimThread& thread, ClockError error);
+
+  TimePoint now() const override;
+  std::unique_ptr<actors::Alarm> make_alarm(std::function<void()> ring) override;
+
+  // The first virtual time at which now() is at least `local`.
+  TimePoint virtual_time_of(TimePoint local) const;
+
+ private:
+  Scheduler& scheduler_;
+  SimThread& thread_;
+  ClockError error_;
+};
+
+}  // namespace strata::sim

@@ -1,0 +1,76 @@
+// What the clients did and saw, and whether that is right: checked at every reply by revisions, and once more at the
+// end by nothing but times and values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace strata::sim {
+
+// Names one SET of one client; its value carries it, so every value is unique. 0 names none.
+using WriteName = StrongId<struct WriteNameTag, std::uint64_t>;
+
+WriteName write_name(std::uint32_t client, std::uint64_t number);
+// At least `size` bytes, which the name decides.
+Bytes value_of(WriteName name, std::size_t size);
+// Nothing when it is no value that value_of makes.
+std::optional<WriteName> name_in(BytesView value);
+
+// What the log says about an index, as far as a reply is concerned.
+struct CommittedSet {
+  Bytes key;
+  WriteName name;
+};
+
+class History {
+ public:
+  using Operation = std::size_t;
+
+  // Time is never earlier than in the call before.
+  Operation invoke_set(const Bytes& key, WriteName name, TimePoint now);
+  Operation invoke_get(const Bytes& key, TimePoint now);
+
+  // Each answers with what is wrong, if something is. `committed` is what the log has at the revision.
+  std::optional<std::string> stored(Operation operation, LogIndex revision, const CommittedSet* committed,
+                                    TimePoint now);
+  std::optional<std::string> found(Operation operation, BytesView value, LogIndex revision,
+                                   const CommittedSet* committed, TimePoint now);
+  std::optional<std::string> found_nothing(Operation operation, TimePoint now);
+  // A SET that certainly was not applied, or a GET that was not served.
+  void refused(Operation operation);
+
+  // The whole history, key by key; what is open counts as unknown.
+  std::optional<std::string> check() const;
+
+  std::size_t size() const { return records_.size(); }
+  std::size_t completed() const { return completed_; }
+  // Every key that was ever asked for, with nothing.
+  const std::map<Bytes, LogIndex>& keys() const { return known_; }
+
+ private:
+  struct Record {
+    std::map<Bytes, LogIndex>::iterator key;
+    bool write = false;
+    bool is_refused = false;
+    WriteName name;  // written or read; 0: read nothing
+    LogIndex known;  // the newest revision of the key that anybody knew when it was invoked
+    TimePoint invoked;
+    std::optional<TimePoint> completed;
+  };
+
+  Operation invoke(const Bytes& key, bool write, WriteName name, TimePoint now);
+  void complete(Record& record, LogIndex revision, TimePoint now);
+
+  std::vector<Record> records_;
+  std::map<Bytes, LogIndex> known_;  // by key: the newest revision in a completed operation
+  std::size_t completed_ = 0;
+};
+
+}  // namespace strata::sim

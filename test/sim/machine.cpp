@@ -1,0 +1,237 @@
+#include "sim/machine.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <utility>
+
+#include "sim/process.hpp"
+
+namespace strata::sim {
+
+namespace {
+
+enum ThreadNumber : std::uint64_t { loop_thread, wal_thread, fsync_thread, allocator_thread, threads_of_a_machine };
+
+Random latency_of(std::uint64_t seed, NodeId node, ThreadNumber thread) {
+  return Random(seed, Purpose::latency, node.value * threads_of_a_machine + thread);
+}
+
+ClockError draw_clock(Random& random, const Plan& plan) {
+  ClockError error;
+  error.ahead = random.between(Duration::zero(), Duration(std::chrono::hours(1)));
+  error.fast_by_ppm = random.between(-plan.clock_drift_ppm, plan.clock_drift_ppm);
+  return error;
+}
+
+// Nothing, everything, or each for itself.
+test::Chooser draw_survivors(Random& random) {
+  switch (random.below(4)) {
+    case 0:
+      return test::keep_nothing();
+    case 1:
+      return test::keep_everything();
+    default:
+      return test::choose_by_seed(random.next());
+  }
+}
+
+}  // namespace
+
+Machine::Machine(NodeId id, Surroundings& surroundings)
+    : id_(id),
+      surroundings_(surroundings),
+      node_random_(surroundings.plan.seed, Purpose::node, id.value),
+      disk_random_(surroundings.plan.seed, Purpose::disk, id.value),
+      loop_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, loop_thread)),
+      wal_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, wal_thread)),
+      fsync_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, fsync_thread)),
+      allocator_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, allocator_thread)),
+      clock_error_(draw_clock(disk_random_, surroundings.plan)) {
+  set_service_times(surroundings_.plan.disk_time);
+  loop_.set_after_each([this] {
+    if (process_) {
+      surroundings_.oracles.stepped(id_, process_->actors());
+    }
+  });
+  for (SimThread* thread : {&wal_, &fsync_, &allocator_}) {
+    thread->set_after_each([this] { disk_function_ended(); });
+  }
+  if (surroundings_.plan.short_write > 0) {
+    disk_.set_most_written(surroundings_.plan.short_write);
+  }
+  disk_.set_fault([this](const test::FileCall& call) {
+    surroundings_.trace.event(id_, "disk call {}, offset {}, size {}", static_cast<int>(call.operation), call.offset,
+                              call.size);
+    return std::optional<Error>();
+  });
+}
+
+Machine::~Machine() {
+  end(Ending::process_killed);
+}
+
+void Machine::set_service_times(ServiceTime disk_time) {
+  loop_.set_service_time(surroundings_.plan.loop_time);
+  for (SimThread* thread : {&wal_, &fsync_, &allocator_}) {
+    thread->set_service_time(disk_time);
+  }
+}
+
+void Machine::fail(const std::string& what) {
+  surroundings_.fail(fmt::format("node {}: {}", id_, what));
+}
+
+const actors::NodeActors& Machine::actors() const {
+  return process_->actors();
+}
+
+bool Machine::is_stopping() const {
+  return is_up() && process_->stopping();
+}
+
+bool Machine::leads() const {
+  return is_up() && actors().core().role() == raft::Role::leader;
+}
+
+bool Machine::leads_and_serves() const {
+  return leads() && actors().core().commit_index() >= actors().core().leading()->term_start;
+}
+
+void Machine::start() {
+  STRATA_ASSERT(!is_up());
+  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_}) {
+    thread->resume();
+  }
+  ++life_;
+  undisturbed_since_ = surroundings_.scheduler.now();
+  process_ = std::make_unique<Process>(*this);
+  const Result<void> started = process_->start();
+  if (started) {
+    surroundings_.trace.event(id_, "starts, life {}", life_);
+  } else if (ends_at_call_ && disk_.calls() >= *ends_at_call_) {
+    end(ends_by_);
+  } else {
+    fail("cannot start: " + started.error().text);
+    end(Ending::process_killed);
+  }
+}
+
+void Machine::end(Ending ending) {
+  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_}) {
+    thread->halt();
+  }
+  if (is_up()) {
+    surroundings_.network.disconnect(id_);
+    process_->kill();
+    process_.reset();
+  }
+  ends_at_call_.reset();
+  if (ending == Ending::process_killed) {
+    surroundings_.trace.event(id_, "is killed");
+    disk_.kill_process();
+  } else {
+    surroundings_.trace.event(id_, "loses power, {} things are not synced", disk_.undecided());
+    disk_.lose_power(draw_survivors(disk_random_));
+    clock_error_ = draw_clock(disk_random_, surroundings_.plan);
+  }
+}
+
+void Machine::end_in_disk_call(std::uint64_t calls, Ending ending) {
+  ends_at_call_ = disk_.calls() + calls;
+  ends_by_ = ending;
+  disk_.stop_at(*ends_at_call_);
+}
+
+void Machine::disk_function_ended() {
+  if (ends_at_call_ && disk_.calls() >= *ends_at_call_) {
+    end(ends_by_);
+  }
+}
+
+// The process itself says that its disk has failed it.
+void Machine::give_machine_up(const std::string& why) {
+  if (!ends_at_call_ || disk_.calls() < *ends_at_call_) {
+    fail("gives up its disk: " + why);
+  }
+}
+
+boost::asio::awaitable<void> Machine::stop_process(Duration patience) {
+  co_await process_->actors().stop(patience);
+}
+
+void Machine::stop(Duration patience) {
+  if (!is_up() || process_->stopping()) {
+    return;
+  }
+  process_->set_stopping();
+  surroundings_.trace.event(id_, "is asked to stop");
+  boost::asio::any_io_executor executor = loop_.executor();
+  boost::asio::co_spawn(executor, stop_process(patience), [this, life = life_](const std::exception_ptr& exception) {
+    STRATA_ASSERT(!exception);
+    surroundings_.scheduler.after(Duration::zero(), [this, life] { process_stopped(life); });
+  });
+}
+
+void Machine::process_stopped(std::uint64_t life) {
+  if (life != life_ || !is_up()) {
+    return;
+  }
+  surroundings_.trace.event(id_, "has stopped");
+  if (process_->unanswered() > 0) {
+    fail(fmt::format("has stopped and left {} requests without an answer", process_->unanswered()));
+  }
+  surroundings_.network.disconnect(id_);
+  process_.reset();
+  end(Ending::process_killed);
+}
+
+void Machine::pause(Duration time) {
+  surroundings_.trace.event(id_, "is paused for {} ns", time.count());
+  const TimePoint until = surroundings_.scheduler.now() + time;
+  undisturbed_since_ = std::max(undisturbed_since_, until);
+  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_}) {
+    thread->pause_until(until);
+  }
+}
+
+void Machine::slow_disk(Duration time, ServiceTime disk_time) {
+  surroundings_.trace.event(id_, "its disk takes {} ns for {} ns", disk_time.typical.count(), time.count());
+  set_service_times(disk_time);
+  surroundings_.scheduler.after(time, [this, phase = ++slow_phase_] {
+    if (phase == slow_phase_) {
+      set_service_times(surroundings_.plan.disk_time);
+    }
+  });
+}
+
+void Machine::calm_down() {
+  ++slow_phase_;
+  ServiceTime disk_time = surroundings_.plan.disk_time;
+  disk_time.typical = std::min<Duration>(disk_time.typical, std::chrono::milliseconds(1));
+  set_service_times(disk_time);
+  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_}) {
+    thread->hurry();
+  }
+  if (ends_at_call_) {
+    end(ends_by_);
+  }
+}
+
+void Machine::request(wire::ClientRequest request) {
+  if (is_up()) {
+    process_->request(std::move(request));
+  }
+}
+
+void Machine::check_answers() {
+  if (!is_up() || !process_->oldest_unanswered()) {
+    return;
+  }
+  // The process measures by its own clock, and it looks now and then only.
+  constexpr Duration longest = actors::FrontEndOptions().request_timeout * 5 / 4 + std::chrono::milliseconds(500);
+  const TimePoint since = std::max(*process_->oldest_unanswered(), undisturbed_since_);
+  if (surroundings_.scheduler.now() - since > longest) {
+    fail("has not answered a request within the time that it promises");
+  }
+}
+
+}  // namespace strata::sim

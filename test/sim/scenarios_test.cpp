@@ -1,0 +1,235 @@
+// Whole clusters in trouble that is told in advance, one story a test.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "sim/random_run.hpp"
+#include "sim/world.hpp"
+
+namespace strata::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration patience = seconds(8);  // more than any request may take
+
+// A cluster with no load but what the story asks for.
+struct Story {
+  World world;
+
+  explicit Story(std::size_t nodes = 3, std::uint64_t seed = 1) : world(plan_for(nodes, seed)) { world.start_all(); }
+  ~Story() { CHECK(world.failure().value_or("") == ""); }
+  Story(const Story&) = delete;
+  Story& operator=(const Story&) = delete;
+
+  static Plan plan_for(std::size_t nodes, std::uint64_t seed) {
+    Plan plan = quiet_plan(seed);
+    plan.nodes = nodes;
+    return plan;
+  }
+
+  Client& client() { return world.client(0); }
+  NodeId elect() {
+    REQUIRE(world.run_until([&] { return world.serving_leader().has_value(); }, seconds(5)));
+    return *world.serving_leader();
+  }
+  // Another than `old`, which may not know it yet.
+  NodeId elect_other_than(NodeId old) {
+    REQUIRE(world.run_until([&] { return world.serving_leader().value_or(old) != old; }, seconds(5)));
+    return *world.serving_leader();
+  }
+  NodeId follower() {
+    const NodeId leader = elect();
+    return NodeId(leader == NodeId(1) ? 2 : 1);
+  }
+  bool set(NodeId node, const Bytes& key) { return world.settles(client(), client().set(node, key, 16), patience); }
+  bool get(NodeId node, const Bytes& key) { return world.settles(client(), client().get(node, key), patience); }
+  void set_many(NodeId node, int count) {
+    for (int i = 0; i < count; ++i) {
+      REQUIRE(set(node, "key-" + std::to_string(i % 7)));
+    }
+  }
+  void isolate(NodeId node, bool isolated) {
+    for (const NodeId other : world.nodes()) {
+      if (other != node) {
+        world.network().cut(node, other, isolated);
+        world.network().cut(other, node, isolated);
+      }
+    }
+  }
+  void wait_until_equal() {
+    CHECK(world.run_until([&] { return world.all_equal(); }, seconds(10)));
+  }
+};
+
+TEST_CASE("three nodes elect a leader, and what is set through any of them is got through all") {
+  Story story;
+  story.elect();
+  for (const NodeId node : story.world.nodes()) {
+    CHECK(story.set(node, "key-" + std::to_string(node.value)));
+  }
+  for (const NodeId node : story.world.nodes()) {
+    for (const NodeId key : story.world.nodes()) {
+      CHECK(story.get(node, "key-" + std::to_string(key.value)));
+    }
+  }
+  story.wait_until_equal();
+  CHECK(story.world.history().completed() == 12);
+  CHECK(story.world.history().check().value_or("") == "");
+}
+
+void lose_leader(Ending ending) {
+  Story story;
+  const NodeId old = story.elect();
+  story.set_many(old, 50);
+  story.world.machine(old).end(ending);
+  const NodeId leader = story.elect_other_than(old);
+  story.set_many(leader, 20);
+  story.world.machine(old).start();
+  story.wait_until_equal();
+  CHECK(story.get(old, "key-0"));
+}
+
+TEST_CASE("the leader is killed, another takes over, the old one comes back and catches up") {
+  lose_leader(Ending::process_killed);
+}
+
+TEST_CASE("the leader loses power, another takes over, the old one comes back and catches up") {
+  lose_leader(Ending::power_lost);
+}
+
+TEST_CASE("what was acknowledged is there after all nodes have lost power at once") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Story story(3, seed);
+    story.set_many(story.elect(), 30);
+    for (const NodeId node : story.world.nodes()) {
+      story.world.machine(node).end(Ending::power_lost);
+    }
+    story.world.start_all();
+    story.elect();
+    for (const NodeId node : story.world.nodes()) {
+      CHECK(story.get(node, "key-0"));
+      CHECK(story.get(node, "key-6"));
+    }
+  }
+}
+
+TEST_CASE("a leader that is cut off serves nothing, and its SET is not stored behind the others' back") {
+  Story story;
+  const NodeId old = story.elect();
+  REQUIRE(story.set(old, "key"));
+  story.isolate(old, true);
+  const Client::Number lost_set = story.client().set(old, "key", 16);
+  const Client::Number lost_get = story.client().get(old, "key");
+  const NodeId leader = story.elect_other_than(old);
+  CHECK(story.set(leader, "key"));
+  CHECK_FALSE(story.world.settles(story.client(), lost_set, patience));
+  CHECK_FALSE(story.world.settles(story.client(), lost_get, patience));
+  story.isolate(old, false);
+  story.wait_until_equal();
+  CHECK(story.get(old, "key"));
+}
+
+TEST_CASE("a follower that was cut off for long catches up from what its leader reads back from the log") {
+  Plan plan = Story::plan_for(3, 1);
+  plan.cache_bytes = 1000;
+  plan.segment_size = 8 << 10;
+  World world(plan);
+  world.start_all();
+  REQUIRE(world.run_until([&] { return world.serving_leader().has_value(); }, seconds(5)));
+  const NodeId leader = *world.serving_leader();
+  const NodeId behind(leader == NodeId(1) ? 2 : 1);
+  world.machine(behind).end(Ending::process_killed);
+  for (int i = 0; i < 300; ++i) {
+    REQUIRE(world.settles(world.client(0), world.client(0).set(leader, "key", 100), patience));
+  }
+  world.machine(behind).start();
+  CHECK(world.run_until([&] { return world.all_equal(); }, seconds(10)));
+  CHECK(world.failure().value_or("") == "");
+}
+
+TEST_CASE("a node that is told to stop answers what it was asked, and the others go on") {
+  Story story;
+  const NodeId old = story.elect();
+  const Client::Number under_way = story.client().set(old, "key", 16);
+  story.world.run_for(milliseconds(1));
+  story.world.machine(old).stop(seconds(2));
+  CHECK(story.world.settles(story.client(), under_way, patience));
+  CHECK(story.world.run_until([&] { return !story.world.machine(old).is_up(); }, seconds(3)));
+  const NodeId leader = story.elect_other_than(old);
+  CHECK(story.get(leader, "key"));
+  story.world.machine(old).start();
+  story.wait_until_equal();
+}
+
+TEST_CASE("a leader that is paused past an election finds itself replaced and serves nothing old") {
+  Story story;
+  const NodeId old = story.elect();
+  REQUIRE(story.set(old, "key"));
+  story.world.machine(old).pause(seconds(3));
+  const Client::Number stale_get = story.client().get(old, "key");
+  const NodeId leader = story.elect_other_than(old);
+  CHECK(story.set(leader, "key"));
+  story.world.settles(story.client(), stale_get, patience);  // whatever it is answered, it must not be the old value
+  story.wait_until_equal();
+  CHECK(story.world.history().check().value_or("") == "");
+}
+
+TEST_CASE("a disk that hangs delays no heartbeat: its node's leadership and reads go on") {
+  Story story;
+  const NodeId leader = story.elect();
+  REQUIRE(story.set(leader, "key"));
+  story.world.machine(leader).slow_disk(seconds(20), {seconds(10), Duration::zero()});
+  CHECK_FALSE(story.world.failure());
+  for (int i = 0; i < 20; ++i) {
+    CHECK(story.get(leader, "key"));
+    story.world.run_for(milliseconds(100));
+  }
+  CHECK(story.world.serving_leader() == leader);
+}
+
+TEST_CASE("one node alone is a cluster, and keeps what it acknowledged through a loss of power") {
+  Story story(1);
+  story.set_many(story.elect(), 20);
+  story.world.machine(NodeId(1)).end(Ending::power_lost);
+  story.world.start_all();
+  CHECK(story.get(NodeId(1), "key-0"));
+}
+
+TEST_CASE("five nodes go on when two are gone, and do not when three are") {
+  Story story(5);
+  const NodeId leader = story.elect();
+  std::vector<NodeId> others = story.world.nodes();
+  std::erase(others, leader);
+  story.world.machine(others[0]).end(Ending::power_lost);
+  story.world.machine(others[1]).end(Ending::power_lost);
+  CHECK(story.set(leader, "key"));
+  story.world.machine(others[2]).end(Ending::process_killed);
+  CHECK_FALSE(story.set(leader, "key"));
+  CHECK_FALSE(story.get(leader, "key"));
+  story.world.start_all();
+  CHECK(story.set(others[2], "key"));
+  story.wait_until_equal();
+}
+
+TEST_CASE("a node that crashes at any call to its disk, in the running and at its start, comes back") {
+  for (std::uint64_t calls = 0; calls < 40; ++calls) {
+    Story story(3, calls);
+    const NodeId leader = story.elect();
+    story.world.machine(leader).end_in_disk_call(calls, Ending::power_lost);
+    for (int i = 0; i < 50 && story.world.machine(leader).is_up(); ++i) {
+      story.client().set(leader, "key", 16);
+      story.world.run_for(milliseconds(2));
+    }
+    REQUIRE_FALSE(story.world.machine(leader).is_up());
+    story.world.machine(leader).end_in_disk_call(calls, Ending::process_killed);
+    story.world.machine(leader).start();
+    story.world.run_for(seconds(1));
+    story.world.start_all();
+    story.wait_until_equal();
+  }
+}
+
+}  // namespace
+}  // namespace strata::sim

@@ -1,0 +1,150 @@
+#include "sim/world.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace strata::sim {
+
+namespace {
+
+constexpr Duration watch_interval = std::chrono::milliseconds(250);
+constexpr Duration look_interval = std::chrono::milliseconds(1);
+
+}  // namespace
+
+World::World(const Plan& plan, std::FILE* trace_to)
+    : plan_(plan),
+      trace_(scheduler_, trace_to),
+      random_(plan.seed, Purpose::network, 1),
+      oracles_([this](const std::string& what) { fail(what); }),
+      network_(scheduler_, trace_, Random(plan.seed, Purpose::network)),
+      surroundings_{plan_,
+                    scheduler_,
+                    trace_,
+                    network_,
+                    oracles_,
+                    [this](const wire::ClientReply& reply) { answer(reply); },
+                    [this](const std::string& what) { fail(what); }},
+      client_surroundings_{plan_,
+                           scheduler_,
+                           trace_,
+                           oracles_,
+                           history_,
+                           [this](NodeId node, wire::ClientRequest request) { deliver(node, std::move(request)); },
+                           [this](const std::string& what) { fail(what); }} {
+  for (std::uint16_t id = 1; id <= plan_.nodes; ++id) {
+    machines_.push_back(std::make_unique<Machine>(NodeId(id), surroundings_));
+  }
+  for (std::uint32_t id = 1; id <= plan_.clients; ++id) {
+    clients_.push_back(std::make_unique<Client>(id, client_surroundings_));
+  }
+  watch_answers();
+}
+
+void World::fail(const std::string& what) {
+  trace_.text(NodeId(), what);
+  if (!failure_) {
+    failure_ = what;
+  }
+}
+
+std::vector<NodeId> World::nodes() const {
+  std::vector<NodeId> ids;
+  for (const auto& machine : machines_) {
+    ids.push_back(machine->id());
+  }
+  return ids;
+}
+
+void World::start_all() {
+  for (const auto& machine : machines_) {
+    if (!machine->is_up()) {
+      machine->start();
+    }
+  }
+}
+
+void World::watch_answers() {
+  for (const auto& machine : machines_) {
+    machine->check_answers();
+  }
+  scheduler_.after(watch_interval, [this] { watch_answers(); });
+}
+
+void World::deliver(NodeId node, wire::ClientRequest request) {
+  auto arriving = std::make_unique<wire::ClientRequest>(std::move(request));
+  scheduler_.after(plan_.network.least_delay + random_.skewed(plan_.network.typical_delay),
+                   [this, node, arriving = std::move(arriving)] { machine(node).request(std::move(*arriving)); });
+}
+
+void World::answer(const wire::ClientReply& reply) {
+  Client& client = *clients_.at(Client::client_of(reply.to) - 1);
+  scheduler_.after(plan_.network.least_delay + random_.skewed(plan_.network.typical_delay),
+                   [&client, reply = std::make_unique<wire::ClientReply>(reply)] { client.replied(*reply); });
+}
+
+std::optional<NodeId> World::leader() {
+  std::optional<NodeId> newest;
+  Term term;
+  for (const auto& machine : machines_) {
+    if (machine->leads() && machine->actors().core().hard_state().term > term) {
+      newest = machine->id();
+      term = machine->actors().core().hard_state().term;
+    }
+  }
+  return newest;
+}
+
+std::optional<NodeId> World::serving_leader() {
+  const std::optional<NodeId> newest = leader();
+  return newest && machine(*newest).leads_and_serves() ? newest : std::nullopt;
+}
+
+bool World::run_for(Duration time) {
+  const TimePoint end = scheduler_.now() + time;
+  while (!failure_ && scheduler_.run_next(end)) {
+  }
+  return !failure_;
+}
+
+bool World::run_until(const std::function<bool()>& done, Duration at_most) {
+  const TimePoint end = scheduler_.now() + at_most;
+  while (!done()) {
+    if (scheduler_.now() >= end || !run_for(look_interval)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool World::settles(Client& client, Client::Number number, Duration at_most) {
+  run_until([&] { return client.fate(number) != Fate::open; }, at_most);
+  return !failure_ && client.fate(number) == Fate::ok;
+}
+
+bool World::all_equal() {
+  const Machine& first = *machines_.front();
+  for (const auto& machine : machines_) {
+    if (!machine->is_up()) {
+      return false;
+    }
+    const kv::Dictionary& mine = machine->actors().dictionary();
+    const kv::Dictionary& other = first.actors().dictionary();
+    if (mine.applied() != other.applied() || mine.keys() != other.keys()) {
+      return false;
+    }
+    for (const auto& [key, revision] : history_.keys()) {
+      const kv::Stored* here = mine.find(key);
+      const kv::Stored* there = other.find(key);
+      const bool equal =
+          here && there ? here->value == there->value && here->revision == there->revision : here == there;
+      if (!equal) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace strata::sim

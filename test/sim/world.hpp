@@ -1,0 +1,81 @@
+// A whole cluster with its clients, in one thread, on virtual time.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/client.hpp"
+#include "sim/history.hpp"
+#include "sim/machine.hpp"
+#include "sim/network.hpp"
+#include "sim/oracles.hpp"
+#include "sim/plan.hpp"
+#include "sim/scheduler.hpp"
+#include "sim/trace.hpp"
+
+namespace strata::sim {
+
+class World {
+ public:
+  // Prints the trace to `trace_to`, when there is one. Nothing runs yet.
+  explicit World(const Plan& plan, std::FILE* trace_to = nullptr);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  const Plan& plan() const { return plan_; }
+  Scheduler& scheduler() { return scheduler_; }
+  Network& network() { return network_; }
+  Trace& trace() { return trace_; }
+  History& history() { return history_; }
+  const Oracles& oracles() const { return oracles_; }
+  Duration elapsed() const { return scheduler_.now().time_since_epoch(); }
+
+  Machine& machine(NodeId id) { return *machines_.at(id.value - 1u); }
+  std::vector<NodeId> nodes() const;
+  Client& client(std::size_t number) { return *clients_.at(number); }
+  std::size_t clients() const { return clients_.size(); }
+  void start_all();
+
+  // The node that leads in the newest term of all that lead; nothing when none does.
+  std::optional<NodeId> leader();
+  // That of them which also serves.
+  std::optional<NodeId> serving_leader();
+
+  // These end early when something is wrong; then (and for run_until when the time is over before `done`) false.
+  bool run_for(Duration time);
+  bool run_until(const std::function<bool()>& done, Duration at_most);
+  // Until the request is answered, `at_most` that long: true when it was answered OK.
+  bool settles(Client& client, Client::Number number, Duration at_most);
+
+  // Every node is up, has applied the same, and all dictionaries are equal.
+  bool all_equal();
+
+  // What was wrong first.
+  const std::optional<std::string>& failure() const { return failure_; }
+  void fail(const std::string& what);
+
+ private:
+  void watch_answers();
+  void deliver(NodeId node, wire::ClientRequest request);
+  void answer(const wire::ClientReply& reply);
+
+  Plan plan_;
+  Scheduler scheduler_;
+  Trace trace_;
+  Random random_;
+  std::optional<std::string> failure_;
+  Oracles oracles_;
+  History history_;
+  Network network_;
+  Surroundings surroundings_;
+  ClientSurroundings client_surroundings_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  std::vector<std::unique_ptr<Client>> clients_;
+};
+
+}  // namespace strata::sim
