@@ -20,6 +20,8 @@ boost::asio::awaitable<void> FsyncTimer::run() {
     }
     if (interval_ == Duration::zero() || due_) {
       sync();
+    } else {
+      report_written();
     }
   }
   sync();
@@ -43,6 +45,13 @@ void FsyncTimer::on(const SetFsyncInterval& change) {
 void FsyncTimer::on(const Tick&) {
   waiting_ = false;
   due_ = true;
+}
+
+void FsyncTimer::report_written() {
+  if (unsynced_ && unsynced_->id != reported_ && !poisoned_) {
+    reported_ = unsynced_->id;
+    raft_.post_owed(WrittenUpTo{reported_}, sizeof(WrittenUpTo));
+  }
 }
 
 void FsyncTimer::sync() {

@@ -26,6 +26,7 @@ class FsyncTimer {
   void on(Written& written);
   void on(const SetFsyncInterval& change);
   void on(const Tick& tick);
+  void report_written();
   void sync();
 
   Duration interval_;
@@ -35,6 +36,7 @@ class FsyncTimer {
   std::function<void(const Error&)> on_failure_;
   std::unique_ptr<Alarm> alarm_;
   std::optional<Written> unsynced_;  // the newest write that no sync has covered
+  raft::WriteId reported_;           // as written
   bool due_ = false;                 // the alarm rang for it
   bool waiting_ = false;             // the alarm is set
   bool poisoned_ = false;

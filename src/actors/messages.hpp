@@ -99,7 +99,8 @@ using FrontEndMessage = std::variant<ClientRequests, ReplyBacklog, ForwardedFrom
 struct PeerMessages {
   std::vector<raft::Received> messages;
 };
-// A write reached the kernel.
+// A write reached the kernel, and its sync has to wait for the interval. (A write that is synced at once is not told of
+// before: SyncedUpTo says it, too, and saves waking Raft.)
 struct WrittenUpTo {
   raft::WriteId id;
 };

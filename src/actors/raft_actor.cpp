@@ -82,17 +82,22 @@ void RaftActor::on(const raft::Read& read) {
   step(read);
 }
 
-void RaftActor::on(const WrittenUpTo& written) {
-  while (!unwritten_.empty() && unwritten_.front().id <= written.id) {
+void RaftActor::forget_unwritten(raft::WriteId up_to) {
+  while (!unwritten_.empty() && unwritten_.front().id <= up_to) {
     unwritten_bytes_ -= unwritten_.front().bytes;
     unwritten_.pop_front();
   }
+}
+
+void RaftActor::on(const WrittenUpTo& written) {
+  forget_unwritten(written.id);
   step(raft::Persisted{written.id, Durability::written});
 }
 
 void RaftActor::on(const SyncedUpTo& synced) {
   syncs_.add(synced.took);
   synced_ = synced.end;
+  forget_unwritten(synced.id);
   step(raft::Persisted{synced.id, Durability::synced});
 }
 

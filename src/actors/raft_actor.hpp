@@ -48,6 +48,7 @@ class RaftActor {
   void on(const StatusWanted& wanted);
   void on(const Tick& tick);
 
+  void forget_unwritten(raft::WriteId up_to);
   void step(raft::Event event);
   void persist(raft::Output& output);
   void send(raft::Output& output);

@@ -17,7 +17,8 @@ namespace strata::actors {
 
 class SetPath {
  public:
-  // Forwarded SETs are numbered afresh in each incarnation: a late answer to an earlier life must fit none of this one's.
+  // Forwarded SETs are numbered afresh in each incarnation: a late answer to an earlier life must fit none of this
+  // one's.
   SetPath(NodeId self, Incarnation incarnation, Durability ack, Outbox& outbox, RaftMailbox& raft)
       : self_(self), ack_(ack), outbox_(outbox), raft_(raft), last_forwarded_(incarnation.value << 40) {}
 

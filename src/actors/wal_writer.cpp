@@ -74,7 +74,6 @@ void WalWriter::write_gathered() {
     return;
   }
   fsync_.post_owed(Written{gathered_id_, std::move(*target)}, sizeof(Written));
-  raft_.post_owed(WrittenUpTo{gathered_id_}, sizeof(WrittenUpTo));
   // Asked only after a write: a spare that could not be made (a full disk) is not asked for again and again.
   ask_for_spare();
 }

@@ -48,7 +48,11 @@ struct Harness {
   std::vector<std::uint64_t> synced() {
     std::vector<std::uint64_t> ids;
     for (RaftMessage& message : raft.take()) {
-      ids.push_back(std::get<SyncedUpTo>(message).id.value);
+      if (const auto* synced = std::get_if<SyncedUpTo>(&message)) {
+        ids.push_back(synced->id.value);
+      } else {
+        reported_written.push_back(std::get<WrittenUpTo>(message).id.value);
+      }
     }
     return ids;
   }
@@ -59,6 +63,7 @@ struct Harness {
   FsyncMailbox mailbox{context.get_executor(), {}};
   RaftMailbox raft{context.get_executor(), {}};
   int failures = 0;
+  std::vector<std::uint64_t> reported_written;
   FsyncTimer timer;
 };
 
@@ -84,6 +89,7 @@ TEST_CASE("with an interval, the sync begins that long after the first write, no
   disk.run();
   CHECK(disk.file->syncs == 1);
   CHECK(disk.synced() == std::vector<std::uint64_t>{2});
+  CHECK(disk.reported_written == std::vector<std::uint64_t>{1, 2});
 }
 
 TEST_CASE("nothing is synced when nothing was written") {
