@@ -27,6 +27,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Where the programs are: a build directory.
 BUILD = pathlib.Path(os.environ.get("STRATA_BUILD", ROOT / "build" / "release"))
 
+LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec as little as possible should happen
+
 # Below the ephemeral range: a socket that keeps connecting to a dead port inside it can connect to itself.
 PORTS = range(10000, 32000)
 
@@ -74,7 +76,7 @@ def free_ports(count):
 def end_with_parent():
     """In the child: a node does not outlive the program that started it, however that one ends."""
     set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    LIBC.prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 class Client:
@@ -206,7 +208,7 @@ class Node:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise TimeoutError(f"node {self.number} did not say {pattern!r}:\n{self.log_tail()}")
 
-    def wait_ready(self, timeout=10):
+    def wait_ready(self, timeout=30):
         self.wait_for_line(r"\bready\b", timeout)
 
     def lines(self):

@@ -112,6 +112,7 @@ boost::asio::awaitable<void> NodeActors::stop(Duration patience) {
   co_await wal_scope_.join();
   fsync_mailbox_.close();
   co_await fsync_scope_.join();
+  log_closed_ = true;
   allocator_mailbox_.close();
   co_await allocator_scope_.join();
 }

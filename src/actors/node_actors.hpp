@@ -69,6 +69,10 @@ class NodeActors {
   // timer syncs it, the allocator ends. Everything is joined when it returns; nothing is posted to a port afterwards.
   boost::asio::awaitable<void> stop(Duration patience);
 
+  // Everything that the log was given is on stable storage, and nothing will be given to it any more: stop waits for
+  // the allocator alone, whose work is not needed.
+  bool log_closed() const { return log_closed_; }
+
   // For the simulator's kill -9, instead of stop: when the executors drop whatever they hold and are given, every
   // coroutine is unwound without having run on. Nothing but the destructor may follow.
   void abandon();
@@ -108,6 +112,7 @@ class NodeActors {
   Scope wal_scope_;
   Scope fsync_scope_;
   Scope allocator_scope_;
+  bool log_closed_ = false;
 };
 
 }  // namespace strata::actors

@@ -37,6 +37,7 @@ constexpr Duration longest_stop = std::chrono::milliseconds(1900);
 
 std::vector<NodeId> member_ids(const Options& options) {
   std::vector<NodeId> ids;
+  ids.reserve(options.cluster.size());
   for (const MemberEndpoint& member : options.cluster) {
     ids.push_back(member.id);
   }
@@ -232,6 +233,10 @@ asio::awaitable<void> Server::stop() {
 asio::awaitable<void> Server::watch_stop() {
   asio::steady_timer timer(loop_, longest_stop);
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (actors_->log_closed()) {
+    log_.info("stopped; a segment that was being prepared is left to the next start");
+    std::_Exit(status_);
+  }
   log_.error("the disk did not end its work in time; the node ends without it");
   std::_Exit(status_ == exit_ok ? exit_failed : status_);
 }

@@ -119,13 +119,18 @@ class Lifecycle(ClusterTest):
 
     def test_idle_nodes_use_hardly_any_cpu(self):
         cluster = self.cluster()
-        before = {number: node.cpu_seconds() for number, node in cluster.nodes.items()}
+        # A node that has just started still prepares its next log segment; one that spins never comes to rest.
+        shares = poll_until(lambda: self.idle_shares(cluster), 30, "the nodes to come to rest")
+        print("\nCPU of idle nodes: " + ", ".join(f"{share:.2%}" for share in shares))
+
+    def idle_shares(self, cluster):
+        """The nodes' shares of a core over some seconds; None when one is over the limit."""
+        before = [node.cpu_seconds() for node in cluster.nodes.values()]
         begin = time.monotonic()
         poll_until(lambda: time.monotonic() - begin >= IDLE_SECONDS, IDLE_SECONDS + 5, "the time to pass", pause=1)
         passed = time.monotonic() - begin
-        shares = {number: (node.cpu_seconds() - before[number]) / passed for number, node in cluster.nodes.items()}
-        print("\nCPU of idle nodes: " + ", ".join(f"{share:.2%}" for share in shares.values()))
-        self.assertLess(max(shares.values()), IDLE_LIMIT)
+        shares = [(node.cpu_seconds() - used) / passed for node, used in zip(cluster.nodes.values(), before)]
+        return shares if max(shares) < IDLE_LIMIT else None
 
 
 if __name__ == "__main__":
