@@ -66,6 +66,7 @@ void Outbox::flush() {
     return;
   }
   std::vector<PeerSend> sends;
+  sends.reserve(answers_.size() + forwards_.size());
   for (auto& [node, answers] : answers_) {
     sends.push_back({node, std::move(answers)});
   }
