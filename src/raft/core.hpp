@@ -290,7 +290,7 @@ class Core {
 
   // leader.cpp
   void become_leader();
-  void on(Propose event);
+  void on(const Propose& event);
   void on(Fetched event);
   std::vector<Entry> encode(const std::vector<Bytes>& payloads, std::size_t bytes) const;
   void begin_round(Round round);

@@ -28,7 +28,7 @@ void Core::become_leader() {
   replicate_to_all();
 }
 
-void Core::on(Propose event) {
+void Core::on(const Propose& event) {
   STRATA_ASSERT(!event.payloads.empty());
   auto* leader = std::get_if<Leader>(&role_);
   if (!leader) {

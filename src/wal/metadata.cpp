@@ -81,6 +81,31 @@ Result<std::optional<Slot>> decode_slot(BytesView bytes) {
   return std::optional<Slot>(slot);
 }
 
+struct NewestSlot {
+  Slot slot;
+  std::size_t number = 0;
+};
+
+// Nothing when both are bad.
+Result<std::optional<NewestSlot>> find_newest(File& file) {
+  std::optional<NewestSlot> newest;
+  for (std::size_t i = 0; i < slots; ++i) {
+    std::array<char, slot_size> bytes{};
+    const Result<std::size_t> read = read_all(file, i * slot_size, bytes);
+    if (!read) {
+      return read.error();
+    }
+    const Result<std::optional<Slot>> slot = decode_slot(BytesView(bytes.data(), *read));
+    if (!slot) {
+      return slot.error();
+    }
+    if (*slot && (!newest || (*slot)->version > newest->slot.version)) {
+      newest = NewestSlot{**slot, i};
+    }
+  }
+  return newest;
+}
+
 // Under a temporary name first: a file of this name is always whole.
 Result<void> create(FileSystem& files, const std::string& path, const Metadata& initial) {
   const std::string temporary = path + ".tmp";
@@ -128,28 +153,16 @@ Result<std::unique_ptr<MetadataFile>> MetadataFile::open(FileSystem& files, cons
   if (auto synced = files.sync_directory(directory); !synced) {
     return synced.error();
   }
-  std::optional<Slot> newest;
-  std::size_t newest_slot = 0;
-  for (std::size_t i = 0; i < slots; ++i) {
-    std::array<char, slot_size> bytes{};
-    const Result<std::size_t> read = read_all(**file, i * slot_size, bytes);
-    if (!read) {
-      return read.error();
-    }
-    const Result<std::optional<Slot>> slot = decode_slot(BytesView(bytes.data(), *read));
-    if (!slot) {
-      return Error{slot.error().kind, path + ": " + slot.error().text};
-    }
-    if (*slot && (!newest || (*slot)->version > newest->version)) {
-      newest = **slot;
-      newest_slot = i;
-    }
+  const Result<std::optional<NewestSlot>> found = find_newest(**file);
+  if (!found) {
+    return Error{found.error().kind, path + ": " + found.error().text};
   }
-  if (!newest) {
+  if (!*found) {
     return Error{ErrorKind::damaged, path + ": both copies of term and vote are unreadable (the cure is --rejoin)"};
   }
+  const NewestSlot& newest = **found;
   return std::unique_ptr<MetadataFile>(
-      new MetadataFile(std::move(*file), newest->metadata, newest->version, newest_slot));
+      new MetadataFile(std::move(*file), newest.slot.metadata, newest.slot.version, newest.number));
 }
 
 // The other slot is written and synced first: until then this one, which is synced, stands. Then this one gets the same

@@ -37,6 +37,7 @@ class Recovery {
 
   Result<void> open_segments(const std::vector<std::string>& names);
   Result<void> open_segment(std::uint32_t sequence);
+  Result<void> read_head(Segment& segment, std::uint32_t sequence) const;
   Result<void> check_head(const Segment& segment) const;
   Error bad_head(const Segment& segment, std::uint32_t sequence, const Error& reason) const;
   Result<void> tidy_directory(const std::vector<std::string>& names);
@@ -125,6 +126,15 @@ Result<void> Recovery::open_segment(std::uint32_t sequence) {
     return size.error();
   }
   segment.file_size = *size;
+  if (auto read = read_head(segment, sequence); !read) {
+    return read;
+  }
+  total_bytes_ += segment.file_size;
+  state_->segments.push_back(std::move(segment));
+  return {};
+}
+
+Result<void> Recovery::read_head(Segment& segment, std::uint32_t sequence) const {
   Bytes bytes(segment_head_size, '\0');
   const Result<std::size_t> read = read_all(*segment.file, 0, bytes);
   if (!read) {
@@ -139,8 +149,6 @@ Result<void> Recovery::open_segment(std::uint32_t sequence) {
   if (auto good = check_head(segment); !good) {
     return bad_head(segment, sequence, good.error());
   }
-  total_bytes_ += segment.file_size;
-  state_->segments.push_back(std::move(segment));
   return {};
 }
 

@@ -131,9 +131,9 @@ bool Node::work() {
   queue_.pop_front();
   if (const auto* hard_state = std::get_if<HardState>(&job)) {
     disk.hard_state = *hard_state;
-    reports.push_back(HardStateSaved{*hard_state});
+    reports.emplace_back(HardStateSaved{*hard_state});
   } else if (auto* write = std::get_if<Write>(&job)) {
-    reports.push_back(Persisted{write->append.id, Durability::written});
+    reports.emplace_back(Persisted{write->append.id, Durability::written});
     disk.write(std::move(write->append), write->commit_index);
   } else {
     const auto& messages = std::get<std::vector<Outgoing>>(job);
@@ -144,7 +144,7 @@ bool Node::work() {
 
 void Node::sync() {
   if (!disk.unsynced.empty()) {
-    reports.push_back(Persisted{disk.unsynced.back().id, Durability::synced});
+    reports.emplace_back(Persisted{disk.unsynced.back().id, Durability::synced});
     disk.sync();
   }
 }
@@ -257,7 +257,7 @@ void follow(Node& node, std::uint64_t of_term) {
 
 // ---- Cluster ----
 
-Cluster::Cluster(int members, std::function<void(Config&)> adjust) {
+Cluster::Cluster(int members, const std::function<void(Config&)>& adjust) {
   for (int number = 1; number <= members; ++number) {
     Config config = config_of(number, members);
     if (adjust) {

@@ -164,7 +164,7 @@ struct Packet {
 
 class Cluster {
  public:
-  explicit Cluster(int members, std::function<void(Config&)> adjust = {});
+  explicit Cluster(int members, const std::function<void(Config&)>& adjust = {});
 
   Node& node(int number) { return nodes.at(id(number)); }
   std::map<NodeId, Node> nodes;

@@ -194,7 +194,7 @@ TEST_CASE("zeros in the place of a record before a synced mark are damage, not t
   check_damage(bench.refusal(), "offset 4224, index 2");
   // Everything but the last record's header is gone: its mark still tells.
   bench.files.set_content(first_path, sound);
-  bench.change(first_path, record_offset(0), Bytes(5 * 128, '\0'));
+  bench.change(first_path, record_offset(0), Bytes(std::size_t{5} * 128, '\0'));
   bench.change(first_path, record_offset(5) + 64, Bytes(64, '\0'));
   check_damage(bench.refusal(), "offset 4096, index 1");
 }
