@@ -56,6 +56,12 @@ Link::Link(zmq::context_t& context, const std::string& endpoint)
   read_events();
 }
 
+// The watching ends before the monitor does: an event that finds no reader would hold up ZeroMQ's I/O thread, and with it
+// every connection of the process, for ever.
+Link::~Link() {
+  zmq_socket_monitor(socket_.handle(), nullptr, 0);
+}
+
 void Link::configure() {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.set(zmq::sockopt::immediate, 1);

@@ -40,6 +40,7 @@ class Link {
   Link(zmq::context_t& context, const std::string& endpoint);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
+  ~Link();
 
   State state() const { return state_; }
 

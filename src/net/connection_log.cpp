@@ -31,6 +31,8 @@ ConnectionLog::ConnectionLog(zmq::context_t& context, boost::asio::any_io_execut
   STRATA_ASSERT(result == 0);
   events_ = std::make_unique<zmq::socket_t>(context, zmq::socket_type::pair);
   events_->set(zmq::sockopt::linger, 0);
+  // Unbounded: ZeroMQ's I/O thread would wait for room.
+  events_->set(zmq::sockopt::rcvhwm, 0);
   events_->connect(address);
   readiness_ = std::make_unique<Readiness>(std::move(executor), *events_);
 }
