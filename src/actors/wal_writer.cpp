@@ -6,11 +6,12 @@
 
 namespace strata::actors {
 
-WalWriter::WalWriter(std::unique_ptr<wal::Log> log, std::unique_ptr<wal::MetadataFile> metadata, WalMailbox& mailbox,
-                     RaftMailbox& raft, FsyncMailbox& fsync, AllocatorMailbox& allocator,
-                     std::function<void(const Error&)> on_failure)
+WalWriter::WalWriter(std::unique_ptr<wal::Log> log, std::unique_ptr<wal::MetadataFile> metadata,
+                     std::uint64_t segment_size, WalMailbox& mailbox, RaftMailbox& raft, FsyncMailbox& fsync,
+                     AllocatorMailbox& allocator, std::function<void(const Error&)> on_failure)
     : log_(std::move(log)),
       metadata_(std::move(metadata)),
+      spare_from_(segment_size / 2),
       mailbox_(mailbox),
       raft_(raft),
       fsync_(fsync),
@@ -18,7 +19,6 @@ WalWriter::WalWriter(std::unique_ptr<wal::Log> log, std::unique_ptr<wal::Metadat
       on_failure_(std::move(on_failure)) {}
 
 boost::asio::awaitable<void> WalWriter::run() {
-  ask_for_spare();
   for (;;) {
     auto batch = co_await mailbox_.receive();
     if (batch.empty()) {
@@ -73,9 +73,13 @@ void WalWriter::write_gathered() {
     fail(target.error());
     return;
   }
+  const std::uint32_t end = target->end.offset;
   fsync_.post_owed(Written{gathered_id_, std::move(*target)}, sizeof(Written));
-  // Asked only after a write: a spare that could not be made (a full disk) is not asked for again and again.
-  ask_for_spare();
+  // Not sooner: the disk is busy enough when a node starts, and a spare that could not be made (a full disk) is not
+  // asked for again and again.
+  if (end >= spare_from_) {
+    ask_for_spare();
+  }
 }
 
 void WalWriter::on(const raft::Fetch& fetch) {

@@ -15,9 +15,10 @@ namespace strata::actors {
 
 class WalWriter {
  public:
-  // After a failed write nothing is written or reported any more: the log's end is undefined.
-  WalWriter(std::unique_ptr<wal::Log> log, std::unique_ptr<wal::MetadataFile> metadata, WalMailbox& mailbox,
-            RaftMailbox& raft, FsyncMailbox& fsync, AllocatorMailbox& allocator,
+  // A spare segment is asked for when the current one is half full. After a failed write nothing is written or reported
+  // any more: the log's end is undefined.
+  WalWriter(std::unique_ptr<wal::Log> log, std::unique_ptr<wal::MetadataFile> metadata, std::uint64_t segment_size,
+            WalMailbox& mailbox, RaftMailbox& raft, FsyncMailbox& fsync, AllocatorMailbox& allocator,
             std::function<void(const Error&)> on_failure);
 
   // Ends when its mailbox is closed and empty.
@@ -34,6 +35,7 @@ class WalWriter {
 
   std::unique_ptr<wal::Log> log_;
   std::unique_ptr<wal::MetadataFile> metadata_;
+  std::uint64_t spare_from_;  // offset in the segment
   WalMailbox& mailbox_;
   RaftMailbox& raft_;
   FsyncMailbox& fsync_;
