@@ -50,7 +50,7 @@ void echo(zmq::socket_t& router) {
     do {
       check(router.recv(frames.emplace_back()).has_value(), "recv");
     } while (frames.back().more());
-    if (frames.size() == 2 && frames[1].size() == 0) {
+    if (frames.size() == 2 && frames[1].empty()) {
       return;
     }
     for (std::size_t i = 0; i < frames.size(); ++i) {

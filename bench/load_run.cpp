@@ -256,8 +256,9 @@ void LoadRun::verify_next() {
 }
 
 void LoadRun::read_back(std::uint64_t key, unsigned attempt) {
-  const bool taken = client_.get(workload_.key(key), {},
-                                 [this, key, attempt](ReadOutcome outcome) { on_read_back(key, attempt, outcome); });
+  const bool taken = client_.get(workload_.key(key), {}, [this, key, attempt](const ReadOutcome& outcome) {
+    on_read_back(key, attempt, outcome);
+  });
   STRATA_ASSERT(taken);
 }
 

@@ -23,8 +23,8 @@ constexpr int burst = 256;
 
 }  // namespace
 
-ConnectionLog::ConnectionLog(zmq::context_t& context, boost::asio::any_io_executor executor, zmq::socket_t& watched,
-                             std::string who, Logger& logger)
+ConnectionLog::ConnectionLog(zmq::context_t& context, const boost::asio::any_io_executor& executor,
+                             zmq::socket_t& watched, std::string who, Logger& logger)
     : watched_(watched), who_(std::move(who)), log_(logger, std::chrono::seconds(1)) {
   const std::string address = fmt::format("inproc://connections-of-{}", fmt::ptr(watched.handle()));
   const int result = zmq_socket_monitor(watched.handle(), address.c_str(), watched_events);
@@ -34,7 +34,7 @@ ConnectionLog::ConnectionLog(zmq::context_t& context, boost::asio::any_io_execut
   // Unbounded: ZeroMQ's I/O thread would wait for room.
   events_->set(zmq::sockopt::rcvhwm, 0);
   events_->connect(address);
-  readiness_ = std::make_unique<Readiness>(std::move(executor), *events_);
+  readiness_ = std::make_unique<Readiness>(executor, *events_);
 }
 
 ConnectionLog::~ConnectionLog() {

@@ -20,8 +20,8 @@ namespace strata::net {
 // On the executor of the socket that it watches, which outlives it. `who` names the connecting side in the log.
 class ConnectionLog {
  public:
-  ConnectionLog(zmq::context_t& context, boost::asio::any_io_executor executor, zmq::socket_t& watched, std::string who,
-                Logger& logger);
+  ConnectionLog(zmq::context_t& context, const boost::asio::any_io_executor& executor, zmq::socket_t& watched,
+                std::string who, Logger& logger);
   // run has ended.
   ~ConnectionLog();
 

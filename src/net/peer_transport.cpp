@@ -139,6 +139,7 @@ Result<void> PeerTransport::connect_all(Context& context) {
 void PeerTransport::start(Incarnation self, actors::RaftMailbox& raft, actors::FrontEndMailbox& front_end) {
   STRATA_ASSERT(!gate_);
   std::vector<NodeId> ids;
+  ids.reserve(peers_.size());
   for (const auto& [id, peer] : peers_) {
     ids.push_back(id);
   }

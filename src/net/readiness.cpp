@@ -12,8 +12,8 @@ namespace strata::net {
 
 using boost::asio::posix::stream_descriptor;
 
-Readiness::Readiness(boost::asio::any_io_executor executor, zmq::socket_t& socket)
-    : socket_(socket), descriptor_(std::move(executor), socket.get(zmq::sockopt::fd)) {}
+Readiness::Readiness(const boost::asio::any_io_executor& executor, zmq::socket_t& socket)
+    : socket_(socket), descriptor_(executor, socket.get(zmq::sockopt::fd)) {}
 
 Readiness::~Readiness() {
   STRATA_ASSERT(!waiting_);

@@ -19,7 +19,7 @@ namespace strata::net {
 class Readiness {
  public:
   // `socket` outlives this.
-  Readiness(boost::asio::any_io_executor executor, zmq::socket_t& socket);
+  Readiness(const boost::asio::any_io_executor& executor, zmq::socket_t& socket);
   Readiness(const Readiness&) = delete;
   Readiness& operator=(const Readiness&) = delete;
   // Nobody waits. The descriptor stays ZeroMQ's: it is released, not closed.

@@ -102,7 +102,7 @@ const std::vector<std::pair<std::string, LogLevel>> log_levels{
 const std::vector<std::pair<std::string, LogFormat>> log_formats{{"text", LogFormat::text}, {"json", LogFormat::json}};
 
 // A value that has always held and may be said; every other belongs to a later version.
-Setting later(std::string name, std::string argument, std::string help, std::string only) {
+Setting later(std::string name, std::string argument, std::string help, const std::string& only) {
   auto read = [only](Options&, const Values& values) -> Result<void> {
     if (!only.empty() && values.back() == only) {
       return {};
@@ -184,6 +184,7 @@ std::vector<Setting> make_settings() {
   using std::chrono::milliseconds;
   constexpr std::uint64_t kib = 1 << 10;
   constexpr std::uint64_t mib = 1 << 20;
+  constexpr std::uint64_t gib = 1 << 30;
   return {
       {"id", "N", "this node's id, 1 to 65535", false, read_id,
        [](const Options& options) { return fmt::format("{}", options.id); }},
@@ -202,13 +203,13 @@ std::vector<Setting> make_settings() {
        duration(&Options::heartbeat_interval, milliseconds(1), hours(1)), duration_of(&Options::heartbeat_interval)},
       {"election-timeout", "D", "drawn anew from once to twice this", false,
        duration(&Options::election_timeout, milliseconds(2), hours(1)), duration_of(&Options::election_timeout)},
-      {"segment-size", "S", "size of a log segment", false, size(&Options::segment_size, 16 * kib, 1024 * mib),
+      {"segment-size", "S", "size of a log segment", false, size(&Options::segment_size, 16 * kib, gib),
        size_of(&Options::segment_size)},
       later("snapshot-log-size", "S", "log kept before a snapshot is taken and segments go", ""),
       {"max-value", "S", "the largest value", false, size(&Options::max_value, 0, 16 * mib),
        size_of(&Options::max_value)},
       {"max-pending", "S", "admission limit in bytes of requests not yet answered", false,
-       size(&Options::max_pending, 1, 16 * 1024 * mib), size_of(&Options::max_pending)},
+       size(&Options::max_pending, 1, 16 * gib), size_of(&Options::max_pending)},
       later("max-sessions", "N", "exactly-once sessions kept", ""),
       {"request-timeout", "D", "every request is answered within this", false,
        duration(&Options::request_timeout, milliseconds(50), hours(1)), duration_of(&Options::request_timeout)},
