@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -11,6 +13,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sim/random_run.hpp"
 
@@ -34,19 +37,19 @@ struct Totals {
 };
 
 // What is written when the node's own assertions end the process: prepared, as nothing can be formatted any more then.
-std::array<char, 128> last_words{};
+std::array<char, 160> last_words{};
+std::size_t last_words_size = 0;
 
 void on_abort(int) {
-  const std::size_t size = std::char_traits<char>::length(last_words.data());
-  static_cast<void>(!write(STDOUT_FILENO, last_words.data(), size));
+  static_cast<void>(!write(STDOUT_FILENO, last_words.data(), last_words_size));
   _exit(1);
 }
 
 void prepare_last_words(std::uint64_t seed) {
-  const auto end =
-      fmt::format_to_n(last_words.data(), last_words.size() - 1,
+  const auto written =
+      fmt::format_to_n(last_words.data(), last_words.size(),
                        "FAILED seed {}: an assertion of the node's; replay: sim --seed {} --trace\n", seed, seed);
-  *end.out = '\0';
+  last_words_size = std::min(written.size, last_words.size());
 }
 
 bool run_one(std::uint64_t seed, const Command& command, Totals& totals) {
@@ -68,55 +71,63 @@ bool run_one(std::uint64_t seed, const Command& command, Totals& totals) {
   return !report.failure;
 }
 
-std::optional<std::pair<std::uint64_t, std::uint64_t>> range_of(const std::string& seeds) {
-  const std::size_t dots = seeds.find("..");
-  if (dots == std::string::npos) {
-    return std::nullopt;
-  }
-  std::pair<std::uint64_t, std::uint64_t> range;
-  const bool numbers = CLI::detail::lexical_cast(seeds.substr(0, dots), range.first) &&
-                       CLI::detail::lexical_cast(seeds.substr(dots + 2), range.second);
-  return numbers && range.first <= range.second ? std::optional(range) : std::nullopt;
+struct Range {
+  std::uint64_t first = 1;
+  std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
+};
+
+bool read_number(std::string_view text, std::uint64_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
 }
 
-int run(const Command& command) {
+// Nothing when --seeds is no range.
+std::optional<Range> range_of(const Command& command) {
+  Range range;
+  if (command.seed) {
+    range = {*command.seed, *command.seed};
+  } else if (!command.seeds.empty()) {
+    const std::size_t dots = command.seeds.find("..");
+    const std::string_view text = command.seeds;
+    const bool numbers = dots != std::string::npos && read_number(text.substr(0, dots), range.first) &&
+                         read_number(text.substr(dots + 2), range.last);
+    if (!numbers || range.first > range.last) {
+      return std::nullopt;
+    }
+  }
+  return range;
+}
+
+void print(const Totals& totals, double seconds) {
+  const double virtual_seconds = std::chrono::duration<double>(totals.virtual_time).count();
+  fmt::print("{} seeds and {:.0f} virtual s in {:.1f} s ({:.1f} seeds, {:.0f} virtual s each second), ", totals.seeds,
+             virtual_seconds, seconds, static_cast<double>(totals.seeds) / seconds, virtual_seconds / seconds);
+  fmt::print("{} steps, {} requests, {} answered\n", totals.steps, totals.requests, totals.answered);
+}
+
+int run(const Command& command, const Range& range) {
   const auto begin = std::chrono::steady_clock::now();
   const auto seconds = [begin] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   };
-  std::pair<std::uint64_t, std::uint64_t> range{1, std::numeric_limits<std::uint64_t>::max()};
-  if (command.seed) {
-    range = {*command.seed, *command.seed};
-  } else if (!command.seeds.empty()) {
-    const auto named = range_of(command.seeds);
-    if (!named) {
-      fmt::print(stderr, "sim: --seeds needs A..B, two numbers, the smaller first\n");
-      return 1;
-    }
-    range = *named;
-  }
   Totals totals;
   bool good = true;
-  for (std::uint64_t seed = range.first;; ++seed) {
-    good = run_one(seed, command, totals) && good;
+  bool more = true;
+  for (std::uint64_t seed = range.first; more; ++seed) {
+    good = run_one(seed, command, totals);
     const bool out_of_time = command.minutes > 0 && seconds() >= 60.0 * static_cast<double>(command.minutes);
-    if (seed == range.second || out_of_time || !good) {
-      break;
-    }
+    more = good && seed != range.last && !out_of_time;
   }
   if (!command.hashes) {
-    const double virtual_seconds = std::chrono::duration<double>(totals.virtual_time).count();
-    fmt::print(
-        "{} seeds, {:.0f} virtual s in {:.1f} s ({:.1f} seeds and {:.0f} virtual s each second), {} steps, {} "
-        "requests, {} answered\n",
-        totals.seeds, virtual_seconds, seconds(), static_cast<double>(totals.seeds) / seconds(),
-        virtual_seconds / seconds(), totals.steps, totals.requests, totals.answered);
+    print(totals, seconds());
   }
   return good ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace strata::sim
+
+constexpr int usage_error = 2;
 
 int main(int argc, char** argv) {
   strata::sim::Command command;
@@ -128,11 +139,16 @@ int main(int argc, char** argv) {
   app.add_flag("--trace", command.trace, "Print what happens, one event a line");
   app.add_flag("--hashes", command.hashes, "Print each seed with the hash of its trace, to compare two builds");
   seed->excludes(seeds)->excludes(minutes);
-  CLI11_PARSE(app, argc, argv);
-  if (!*seed && !*seeds && !*minutes) {
-    fmt::print("{}", app.help());
-    return 1;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : usage_error;
+  }
+  const auto range = strata::sim::range_of(command);
+  if (!range || (!*seed && !*seeds && !*minutes)) {
+    fmt::print(stderr, "sim: one of --seed S, --seeds A..B (A not above B) and --minutes M is needed\n");
+    return usage_error;
   }
   std::signal(SIGABRT, strata::sim::on_abort);
-  return strata::sim::run(command);
+  return strata::sim::run(command, *range);
 }
