@@ -518,7 +518,7 @@ DecodedRequest decode_client_request(std::span<const BytesView> frames, const Cl
 void encode_client_reply(const ClientReply& reply, ReplyFrames& into) {
   into.frames.clear();
   unpack(reply.to, into.frames);
-  into.frames.push_back(BytesView());
+  into.frames.emplace_back();
   std::visit(ReplyWriter(into), reply.body);
 }
 
