@@ -38,7 +38,9 @@ void Network::send(NodeId from, NodeId to, std::size_t lane, Bytes frame, bool d
   }
   Message message{from, to, lane, way.connection, random_.chance(faults_.stale), SharedBytes(std::move(frame))};
   if (duplicable && random_.chance(faults_.duplicated)) {
-    dispatch(message, draw_arrival(way, lane) + random_.skewed(faults_.reordered_by));
+    // One draw a statement: compilers differ in which operand they take first.
+    const TimePoint arrival = draw_arrival(way, lane);
+    dispatch(message, arrival + random_.skewed(faults_.reordered_by));
   }
   const TimePoint arrival = draw_arrival(way, lane);
   dispatch(std::move(message), arrival);
