@@ -180,10 +180,11 @@ bool LoadRun::take_operation(Slot& slot, Time due) {
 void LoadRun::send(std::size_t index) {
   const Operation& operation = slots_[index].operation;
   const bool taken =
-      operation.read ? client_.get(workload_.key(operation.key), {},
-                                   [this, index](ReadOutcome outcome) { on_get(index, outcome); })
-                     : client_.set(workload_.key(operation.key), workload_.value(operation.number), {},
-                                   [this, index](client::Outcome<client::Stored> outcome) { on_set(index, outcome); });
+      operation.read
+          ? client_.get(workload_.key(operation.key), {},
+                        [this, index](const ReadOutcome& outcome) { on_get(index, outcome); })
+          : client_.set(workload_.key(operation.key), workload_.value(operation.number), {},
+                        [this, index](const client::Outcome<client::Stored>& outcome) { on_set(index, outcome); });
   // The client takes more than there are slots, and lives longer than the run.
   STRATA_ASSERT(taken);
 }

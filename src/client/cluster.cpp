@@ -166,6 +166,7 @@ Reach Cluster::reach_of(std::uint16_t member, SteadyTime now) const {
 
 std::vector<NodeReach> Cluster::reach(SteadyTime now) const {
   std::vector<NodeReach> reached;
+  reached.reserve(std::max(members_.size(), nodes_.size()));
   for (const std::uint16_t member : members_) {
     reached.push_back({std::to_string(member), reach_of(member, now)});
   }

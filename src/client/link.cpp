@@ -56,8 +56,8 @@ Link::Link(zmq::context_t& context, const std::string& endpoint)
   read_events();
 }
 
-// The watching ends before the monitor does: an event that finds no reader would hold up ZeroMQ's I/O thread, and with it
-// every connection of the process, for ever.
+// The watching ends before the monitor does: an event that finds no reader would hold up ZeroMQ's I/O thread, and with
+// it every connection of the process, for ever.
 Link::~Link() {
   zmq_socket_monitor(socket_.handle(), nullptr, 0);
 }

@@ -103,6 +103,7 @@ std::vector<SurveyRow> Survey::rows() const {
 
 std::vector<NodeReach> reach_of(const std::vector<SurveyRow>& rows) {
   std::vector<NodeReach> nodes;
+  nodes.reserve(rows.size());
   for (const SurveyRow& row : rows) {
     nodes.push_back({row.id == 0 ? row.endpoint : std::to_string(row.id), row.reach});
   }
