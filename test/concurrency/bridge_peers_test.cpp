@@ -243,7 +243,7 @@ TEST_CASE("a large batch of forwarded SETs is sent in several messages") {
   CHECK(one.send_until(forwarded_sets(100, 100 << 10),
                        [&] { return (sets = two.front_end_got<actors::ForwardedFrom>()).has_value(); }));
   CHECK(sets->sets.sets.size() == 10);
-  CHECK(two.counters().received >= before + 10);
+  CHECK(one.wait_for([&] { return two.counters().received >= before + 10; }));
 }
 
 TEST_CASE("SETs that the front end's mailbox refuses are answered: not appended") {
