@@ -11,17 +11,14 @@
 
 #include "base/assert.hpp"
 #include "net/asio_clock.hpp"
-#include "net/connection_log.hpp"
-#include "net/frames.hpp"
-#include "net/listen.hpp"
-#include "net/readiness.hpp"
 #include "net/reply_sender.hpp"
+#include "net/router.hpp"
 
 namespace strata::net {
 namespace {
 
 constexpr std::int64_t max_frame_size = (16 << 20) + (64 << 10);  // the contract's: a larger frame drops the connection
-constexpr int burst_messages = 256;                               // then the executor's others have their turn
+constexpr int burst_replies = 256;                                // then the executor's others have their turn
 constexpr std::size_t burst_bytes = 1 << 20;
 constexpr auto retry_interval = std::chrono::milliseconds(20);
 
@@ -29,18 +26,8 @@ int milliseconds(Duration duration) {
   return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
-std::unique_ptr<zmq::socket_t> make_socket(Context& context, const ClientSocketOptions& options) {
-  auto socket = std::make_unique<zmq::socket_t>(context.native(), zmq::socket_type::router);
-  socket->set(zmq::sockopt::linger, milliseconds(options.linger));
-  socket->set(zmq::sockopt::router_mandatory, true);
-  socket->set(zmq::sockopt::sndhwm, options.high_water_mark);
-  socket->set(zmq::sockopt::rcvhwm, options.high_water_mark);
-  socket->set(zmq::sockopt::maxmsgsize, max_frame_size);
-  socket->set(zmq::sockopt::handshake_ivl, milliseconds(options.handshake_timeout));
-  socket->set(zmq::sockopt::tcp_keepalive, 1);
-  socket->set(zmq::sockopt::tcp_maxrt, 5000);
-  socket->set(zmq::sockopt::backlog, 1024);
-  return socket;
+RouterOptions router_options(const ClientSocketOptions& options) {
+  return {"client", wire::ClientLimits::max_frames + 1, max_frame_size, burst_bytes, options.handshake_timeout};
 }
 
 wire::ErrorReply busy() {
@@ -70,20 +57,25 @@ ClientSocket::ClientSocket(Context& context, boost::asio::any_io_executor execut
       logger_(logger),
       refused_log_(logger, std::chrono::seconds(1)),
       lost_log_(logger, std::chrono::seconds(1)),
-      socket_(make_socket(context, options_)),
-      readiness_(std::make_unique<Readiness>(executor_, *socket_)),
-      connection_log_(std::make_unique<ConnectionLog>(context.native(), executor_, *socket_, "client", logger)),
-      reader_(std::make_unique<MultipartReader>(wire::ClientLimits::max_frames + 1)),
-      sender_(std::make_unique<ReplySender>(*socket_, options_.reply_patience)),
+      router_(std::make_unique<Router>(context, executor_, router_options(options_), logger)),
+      sender_(std::make_unique<ReplySender>(router_->socket(), options_.reply_patience)),
       outbox_(executor_, {std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max()}),
       retry_timer_(executor_),
-      scope_(executor_, logger) {}
+      scope_(executor_, logger) {
+  zmq::socket_t& socket = router_->socket();
+  socket.set(zmq::sockopt::linger, milliseconds(options_.linger));
+  socket.set(zmq::sockopt::router_mandatory, true);
+  socket.set(zmq::sockopt::sndhwm, options_.high_water_mark);
+  socket.set(zmq::sockopt::rcvhwm, options_.high_water_mark);
+  socket.set(zmq::sockopt::tcp_maxrt, 5000);
+  socket.set(zmq::sockopt::backlog, 1024);
+}
 
 ClientSocket::~ClientSocket() = default;
 
 Result<void> ClientSocket::bind_all() {
   for (const std::string& endpoint : options_.listen) {
-    auto bound = listen_on(*socket_, endpoint);
+    auto bound = router_->bind(endpoint);
     if (!bound) {
       return bound.error();
     }
@@ -95,9 +87,8 @@ Result<void> ClientSocket::bind_all() {
 void ClientSocket::start(actors::FrontEndMailbox& front_end) {
   STRATA_ASSERT(front_end_ == nullptr);
   front_end_ = &front_end;
-  scope_.spawn(executor_, "the clients' requests", receive_requests());
+  router_->start(scope_, {[this](const MultipartReader& message) { take(message); }, [this] { deliver(); }});
   scope_.spawn(executor_, "the clients' replies", send_replies());
-  scope_.spawn(executor_, "the clients' connections", connection_log_->run());
 }
 
 void ClientSocket::send(std::vector<wire::ClientReply> batch) {
@@ -117,42 +108,12 @@ ClientSocketCounters ClientSocket::counters() const {
 
 // ---- Requests ----
 
-boost::asio::awaitable<void> ClientSocket::receive_requests() {
-  while (!ended_) {
-    const bool more = receive_burst();
-    if (more) {
-      co_await boost::asio::post(executor_, boost::asio::use_awaitable);
-    } else if (!co_await readiness_->wait()) {
-      co_return;
-    }
-  }
-}
-
-// Whether there may be more.
-bool ClientSocket::receive_burst() {
-  actors::ClientRequests batch;
-  std::size_t bytes = 0;
-  bool more = true;
-  for (int i = 0; i < burst_messages && bytes < burst_bytes && more; ++i) {
-    more = reader_->read(*socket_);
-    if (more) {
-      take_message(batch, bytes);
-    }
-  }
-  reader_->clear();
-  if (!batch.requests.empty()) {
-    deliver(std::move(batch), bytes);
-  }
-  return more;
-}
-
-void ClientSocket::take_message(actors::ClientRequests& batch, std::size_t& bytes) {
-  auto decoded = decode_client_request(reader_->frames(), options_.limits);
+void ClientSocket::take(const MultipartReader& message) {
+  auto decoded = decode_client_request(message.frames(), options_.limits);
   if (auto* request = std::get_if<wire::ClientRequest>(&decoded)) {
-    bytes += size_of(*request);
-    batch.requests.push_back(std::move(*request));
+    burst_bytes_ += size_of(*request);
+    burst_.requests.push_back(std::move(*request));
   } else if (auto* reply = std::get_if<wire::ClientReply>(&decoded)) {
-    bytes += reader_->bytes();
     const auto& error = std::get<wire::ErrorReply>(reply->body);
     refused_log_.warning(monotonic_now(),
                          fmt::format("refused a client's message: {} {}", name_of(error.code), error.text));
@@ -160,10 +121,13 @@ void ClientSocket::take_message(actors::ClientRequests& batch, std::size_t& byte
   }
 }
 
-void ClientSocket::deliver(actors::ClientRequests batch, std::size_t bytes) {
-  const std::size_t count = batch.requests.size();
-  actors::FrontEndMessage message = std::move(batch);
-  const auto result = front_end_->post(std::move(message), bytes);
+void ClientSocket::deliver() {
+  const std::size_t count = burst_.requests.size();
+  if (count == 0) {
+    return;
+  }
+  actors::FrontEndMessage message = std::exchange(burst_, {});
+  const auto result = front_end_->post(std::move(message), std::exchange(burst_bytes_, 0));
   if (result == actors::PostResult::accepted) {
     requests_ += count;
     return;
@@ -193,7 +157,7 @@ boost::asio::awaitable<void> ClientSocket::send_replies() {
     for (std::vector<wire::ClientReply>& batch : batches) {
       for (wire::ClientReply& reply : batch) {
         sender_->send(std::move(reply), monotonic_now());
-        if (++sent % burst_messages == 0) {
+        if (++sent % burst_replies == 0) {
           after_sends();
           co_await boost::asio::post(executor_, boost::asio::use_awaitable);
         }
@@ -210,7 +174,7 @@ void ClientSocket::after_sends() {
     retrying_ = true;
     scope_.spawn(executor_, "the replies that wait", retry_kept());
   }
-  readiness_->recheck();
+  router_->recheck();
 }
 
 void ClientSocket::end() {
@@ -218,8 +182,7 @@ void ClientSocket::end() {
   if (sender_->kept_replies() > 0) {
     logger_.warning("stopped with {} replies to clients that do not read", sender_->kept_replies());
   }
-  readiness_->close();
-  connection_log_->close();
+  router_->close();
   retry_timer_.cancel();
 }
 

@@ -20,16 +20,11 @@
 #include "net/log_limit.hpp"
 #include "wire/client_protocol.hpp"
 
-namespace zmq {
-class socket_t;
-}
-
 namespace strata::net {
 
-class ConnectionLog;
 class MultipartReader;
-class Readiness;
 class ReplySender;
+class Router;
 
 struct ClientSocketOptions {
   std::vector<std::string> listen;  // at least one
@@ -77,10 +72,8 @@ class ClientSocket : public actors::ClientReplies {
 
   Result<void> bind_all();
 
-  boost::asio::awaitable<void> receive_requests();
-  bool receive_burst();
-  void take_message(actors::ClientRequests& batch, std::size_t& bytes);
-  void deliver(actors::ClientRequests batch, std::size_t bytes);
+  void take(const MultipartReader& message);
+  void deliver();
   void refuse(wire::ClientReply reply);
 
   boost::asio::awaitable<void> send_replies();
@@ -96,14 +89,13 @@ class ClientSocket : public actors::ClientReplies {
   Logger& logger_;
   LogLimit refused_log_;
   LogLimit lost_log_;
-  std::unique_ptr<zmq::socket_t> socket_;
-  std::unique_ptr<Readiness> readiness_;
-  std::unique_ptr<ConnectionLog> connection_log_;
-  std::unique_ptr<MultipartReader> reader_;
+  std::unique_ptr<Router> router_;
   std::unique_ptr<ReplySender> sender_;
   std::vector<std::string> endpoints_;
 
   actors::FrontEndMailbox* front_end_ = nullptr;
+  actors::ClientRequests burst_;  // taken and not delivered yet
+  std::size_t burst_bytes_ = 0;
   actors::Mailbox<std::vector<wire::ClientReply>> outbox_;
   boost::asio::steady_timer retry_timer_;
   bool retrying_ = false;

@@ -10,31 +10,21 @@
 
 #include "base/assert.hpp"
 #include "net/asio_clock.hpp"
-#include "net/connection_log.hpp"
 #include "net/frames.hpp"
-#include "net/listen.hpp"
 #include "net/peer_links.hpp"
-#include "net/readiness.hpp"
+#include "net/router.hpp"
 
 namespace strata::net {
 namespace {
 
-constexpr int burst_messages = 256;  // then the executor's others have their turn
+constexpr int burst_sends = 256;  // then the executor's others have their turn
 constexpr std::size_t burst_bytes = 4 << 20;
 constexpr std::size_t forward_bytes = 1 << 20;  // SETs forwarded in one message, unless one alone is larger
 constexpr auto tend_interval = std::chrono::milliseconds(100);
 constexpr actors::MailboxLimits outbox_limits = {4096, 256 << 20};
 
-std::unique_ptr<zmq::socket_t> make_router(Context& context) {
-  auto socket = std::make_unique<zmq::socket_t>(context.native(), zmq::socket_type::router);
-  socket->set(zmq::sockopt::linger, 0);
-  socket->set(zmq::sockopt::sndhwm, 1);  // it never sends
-  socket->set(zmq::sockopt::rcvhwm, 256);
-  socket->set(zmq::sockopt::maxmsgsize, max_peer_frame);
-  socket->set(zmq::sockopt::handshake_ivl, 3000);
-  socket->set(zmq::sockopt::tcp_keepalive, 1);
-  socket->set(zmq::sockopt::backlog, 256);
-  return socket;
+RouterOptions router_options() {
+  return {"member", 3, max_peer_frame, burst_bytes, std::chrono::seconds(3)};
 }
 
 const raft::AppendEntries* append_entries_in(const wire::PeerMessage& message) {
@@ -82,17 +72,11 @@ struct PeerTransport::Peer {
   TimePoint hello_due;
 };
 
-// What one burst brought for Raft.
-struct PeerTransport::Delivery {
-  actors::PeerMessages messages;
-  std::size_t bytes = 0;  // of all that was received, refused included
-};
-
 Result<std::unique_ptr<PeerTransport>> PeerTransport::open(Context& context, boost::asio::any_io_executor executor,
                                                            PeerTransportOptions options, Logger& logger) {
   std::unique_ptr<PeerTransport> opened(new PeerTransport(context, std::move(executor), std::move(options), logger));
   if (!opened->options_.listen.empty()) {
-    auto bound = listen_on(*opened->router_, opened->options_.listen);
+    auto bound = opened->router_->bind(opened->options_.listen);
     if (!bound) {
       return bound.error();
     }
@@ -111,13 +95,16 @@ PeerTransport::PeerTransport(Context& context, boost::asio::any_io_executor exec
       logger_(logger),
       refused_log_(logger, std::chrono::seconds(1)),
       dropped_log_(logger, std::chrono::seconds(1)),
-      router_(make_router(context)),
-      readiness_(std::make_unique<Readiness>(executor_, *router_)),
-      connection_log_(std::make_unique<ConnectionLog>(context.native(), executor_, *router_, "member", logger)),
-      reader_(std::make_unique<MultipartReader>(3)),
+      router_(std::make_unique<Router>(context, executor_, router_options(), logger)),
       outbox_(executor_, outbox_limits),
       tend_timer_(executor_),
-      scope_(executor_, logger) {}
+      scope_(executor_, logger) {
+  zmq::socket_t& socket = router_->socket();
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::sndhwm, 1);  // it never sends
+  socket.set(zmq::sockopt::rcvhwm, 256);
+  socket.set(zmq::sockopt::backlog, 256);
+}
 
 PeerTransport::~PeerTransport() = default;
 
@@ -147,8 +134,7 @@ void PeerTransport::start(Incarnation self, actors::RaftMailbox& raft, actors::F
   raft_ = &raft;
   front_end_ = &front_end;
   scope_.spawn(executor_, "messages to members", send_outbox());
-  scope_.spawn(executor_, "messages from members", receive_messages());
-  scope_.spawn(executor_, "connections of members", connection_log_->run());
+  router_->start(scope_, {[this](const MultipartReader& message) { take(message); }, [this] { deliver_to_raft(); }});
   scope_.spawn(executor_, "connections to members", tend_peers());
 }
 
@@ -159,8 +145,7 @@ boost::asio::awaitable<void> PeerTransport::stop() {
 
 void PeerTransport::end() {
   ended_ = true;
-  readiness_->close();
-  connection_log_->close();
+  router_->close();
   tend_timer_.cancel();
 }
 
@@ -192,7 +177,7 @@ boost::asio::awaitable<void> PeerTransport::send_outbox() {
     for (std::vector<actors::PeerSend>& batch : batches) {
       for (actors::PeerSend& send : batch) {
         send_one(std::move(send));
-        if (++sent % burst_messages == 0) {
+        if (++sent % burst_sends == 0) {
           co_await boost::asio::post(executor_, boost::asio::use_awaitable);
         }
       }
@@ -224,47 +209,21 @@ bool PeerTransport::send_frame(NodeId to, const wire::PeerMessage& message) {
 
 // ---- In ----
 
-boost::asio::awaitable<void> PeerTransport::receive_messages() {
-  while (!ended_) {
-    const bool more = receive_burst();
-    if (more) {
-      co_await boost::asio::post(executor_, boost::asio::use_awaitable);
-    } else if (!co_await readiness_->wait()) {
-      co_return;
-    }
-  }
-}
-
-// Whether there may be more.
-bool PeerTransport::receive_burst() {
-  Delivery delivery;
-  bool more = true;
-  for (int i = 0; i < burst_messages && delivery.bytes < burst_bytes && more; ++i) {
-    more = reader_->read(*router_);
-    if (more) {
-      delivery.bytes += reader_->bytes();
-      take_message(delivery);
-    }
-  }
-  reader_->clear();
-  deliver(delivery);
-  return more;
-}
-
-void PeerTransport::take_message(Delivery& delivery) {
-  if (reader_->frames().size() != 2) {
+void PeerTransport::take(const MultipartReader& message) {
+  burst_bytes_ += message.bytes();
+  if (message.frames().size() != 2) {
     refuse("it is not one frame");
     return;
   }
-  auto decoded = wire::decode_peer_message(SharedBytes(Bytes(reader_->frames()[1])));
+  auto decoded = wire::decode_peer_message(SharedBytes(Bytes(message.frames()[1])));
   if (!decoded) {
     refuse(decoded.error().text);
     return;
   }
-  take_frame(std::move(*decoded), delivery);
+  take_frame(std::move(*decoded));
 }
 
-void PeerTransport::take_frame(wire::PeerFrame frame, Delivery& delivery) {
+void PeerTransport::take_frame(wire::PeerFrame frame) {
   const NodeId from = frame.envelope.from;
   const Incarnation before = peers_.contains(from) ? gate_->newest(from) : Incarnation(0);
   if (const auto reason = gate_->refuse(frame.envelope)) {
@@ -274,7 +233,7 @@ void PeerTransport::take_frame(wire::PeerFrame frame, Delivery& delivery) {
   heard(from, before);
   const std::size_t bytes = wire::size_of(frame.message);
   if (auto* message = std::get_if<raft::Message>(&frame.message)) {
-    delivery.messages.messages.push_back({from, std::move(*message)});
+    burst_.messages.push_back({from, std::move(*message)});
   } else if (auto* sets = std::get_if<wire::ForwardSets>(&frame.message)) {
     deliver_to_front_end(actors::ForwardedFrom{from, std::move(*sets)}, bytes);
   } else if (auto* replies = std::get_if<wire::ForwardReplies>(&frame.message)) {
@@ -299,13 +258,14 @@ void PeerTransport::heard(NodeId from, Incarnation before) {
   }
 }
 
-void PeerTransport::deliver(Delivery& delivery) {
-  const std::size_t count = delivery.messages.messages.size();
+void PeerTransport::deliver_to_raft() {
+  const std::size_t count = burst_.messages.size();
+  const std::size_t bytes = std::exchange(burst_bytes_, 0);
   if (count == 0) {
     return;
   }
-  actors::RaftMessage message = std::move(delivery.messages);
-  if (raft_->post(std::move(message), delivery.bytes) != actors::PostResult::accepted) {
+  actors::RaftMessage message = std::exchange(burst_, {});
+  if (raft_->post(std::move(message), bytes) != actors::PostResult::accepted) {
     counters_.dropped += count;
     dropped_log_.warning(monotonic_now(), fmt::format("dropped {} messages of members: Raft is behind", count));
   }

@@ -26,16 +26,11 @@
 #include "net/peer_gate.hpp"
 #include "wire/peer_protocol.hpp"
 
-namespace zmq {
-class socket_t;
-}
-
 namespace strata::net {
 
-class ConnectionLog;
 class MultipartReader;
 class PeerLinks;
-class Readiness;
+class Router;
 
 struct PeerTransportOptions {
   ClusterId cluster;
@@ -82,7 +77,6 @@ class PeerTransport : public actors::PeerTransport {
 
  private:
   struct Peer;
-  struct Delivery;
 
   PeerTransport(Context& context, boost::asio::any_io_executor executor, PeerTransportOptions options, Logger& logger);
   Result<void> connect_all(Context& context);
@@ -92,12 +86,10 @@ class PeerTransport : public actors::PeerTransport {
   bool send_frame(NodeId to, const wire::PeerMessage& message);
   void end();
 
-  boost::asio::awaitable<void> receive_messages();
-  bool receive_burst();
-  void take_message(Delivery& delivery);
-  void take_frame(wire::PeerFrame frame, Delivery& delivery);
+  void take(const MultipartReader& message);
+  void take_frame(wire::PeerFrame frame);
   void heard(NodeId from, Incarnation before);
-  void deliver(Delivery& delivery);
+  void deliver_to_raft();
   void deliver_to_front_end(actors::FrontEndMessage message, std::size_t bytes);
   void answer_not_appended(const actors::ForwardedFrom& refused);
   void refuse(const std::string& reason);
@@ -110,16 +102,15 @@ class PeerTransport : public actors::PeerTransport {
   Logger& logger_;
   LogLimit refused_log_;
   LogLimit dropped_log_;
-  std::unique_ptr<zmq::socket_t> router_;
-  std::unique_ptr<Readiness> readiness_;
-  std::unique_ptr<ConnectionLog> connection_log_;
-  std::unique_ptr<MultipartReader> reader_;
+  std::unique_ptr<Router> router_;
   std::string endpoint_;
 
   std::map<NodeId, Peer> peers_;
   std::optional<PeerGate> gate_;  // from start on
   actors::RaftMailbox* raft_ = nullptr;
   actors::FrontEndMailbox* front_end_ = nullptr;
+  actors::PeerMessages burst_;  // taken for Raft and not delivered yet
+  std::size_t burst_bytes_ = 0;
   actors::Mailbox<std::vector<actors::PeerSend>> outbox_;
   std::atomic<std::uint64_t> outbox_full_ = 0;  // messages lost before they came to the executor
   boost::asio::steady_timer tend_timer_;
