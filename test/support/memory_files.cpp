@@ -16,11 +16,16 @@ struct MemoryFiles::Change {
 
 // A file's content, whatever its names.
 struct MemoryFiles::Node {
-  using Sector = std::string;
+  // What a write left in the sectors that it touched, whole sectors but for the last one of the file.
+  struct Written {
+    std::uint64_t first_sector;
+    Bytes content;
+  };
+  using Versions = std::map<std::uint64_t, std::vector<BytesView>>;  // of each sector, oldest first
 
   Bytes current;  // as the process sees it
   Bytes synced;
-  std::map<std::uint64_t, std::vector<Sector>> versions;  // of each sector written since the last sync, oldest first
+  std::vector<Written> unsynced;  // since the last sync, oldest first
 
   bool has_unsynced_size() const { return current.size() != synced.size(); }
 
@@ -28,18 +33,32 @@ struct MemoryFiles::Node {
     if (current.size() < offset + bytes.size()) {
       current.resize(offset + bytes.size(), '\0');
     }
-    current.replace(offset, bytes.size(), bytes);
-    for (std::uint64_t sector = offset / sector_size; sector * sector_size < offset + bytes.size(); ++sector) {
-      versions[sector].push_back(current.substr(sector * sector_size, sector_size));
+    if (bytes.empty()) {
+      return;
     }
+    bytes.copy(current.data() + offset, bytes.size());
+    const std::uint64_t first = offset / sector_size;
+    const std::uint64_t end = (offset + bytes.size() + sector_size - 1) / sector_size;
+    unsynced.push_back({first, current.substr(first * sector_size, (end - first) * sector_size)});
   }
 
   void sync() {
     synced.resize(current.size(), '\0');
-    for (const auto& [sector, written] : versions) {
-      synced.replace(sector * sector_size, written.back().size(), written.back());
+    for (const auto& [first_sector, content] : unsynced) {
+      content.copy(synced.data() + first_sector * sector_size, content.size());
     }
-    versions.clear();
+    unsynced.clear();
+  }
+
+  // Views into `unsynced`.
+  Versions versions() const {
+    Versions versions;
+    for (const auto& [first_sector, content] : unsynced) {
+      for (std::uint64_t start = 0; start < content.size(); start += sector_size) {
+        versions[first_sector + start / sector_size].push_back(BytesView(content).substr(start, sector_size));
+      }
+    }
+    return versions;
   }
 };
 
@@ -186,7 +205,7 @@ std::optional<Error> MemoryFiles::refuse(const FileCall& call) {
     ++calls_;
   }
   if (stopped) {
-    return error_of(ErrorKind::io, "reach the stopped machine for", call.path);
+    return error_of(ErrorKind::io, "reach the stopped machine for", std::string(call.path));
   }
   return fault_ ? fault_(call) : std::nullopt;
 }
@@ -207,16 +226,16 @@ void MemoryFiles::decide_content(Node& node, const Chooser& choose) {
   if (node.has_unsynced_size() && choose(2) == 1) {
     survived.resize(node.current.size(), '\0');
   }
-  for (const auto& [sector, written] : node.versions) {
+  for (const auto& [sector, written] : node.versions()) {
     const std::size_t choice = choose(written.size() + 1);
     const std::uint64_t start = sector * sector_size;
     if (choice > 0 && start < survived.size()) {
-      const std::string& version = written[choice - 1];
+      const BytesView version = written[choice - 1];
       const std::size_t count = std::min<std::size_t>(version.size(), survived.size() - start);
-      survived.replace(start, count, version, 0, count);
+      version.copy(survived.data() + start, count);
     }
   }
-  node.versions.clear();
+  node.unsynced.clear();
   node.synced = survived;
   node.current = std::move(survived);
 }
@@ -243,7 +262,7 @@ std::size_t MemoryFiles::undecided() const {
   std::size_t count = changes_.size();
   for (const std::weak_ptr<Node>& weak : nodes_) {
     if (const std::shared_ptr<Node> node = weak.lock()) {
-      count += node->versions.size() + (node->has_unsynced_size() ? 1 : 0);
+      count += node->versions().size() + (node->has_unsynced_size() ? 1 : 0);
     }
   }
   return count;
@@ -283,7 +302,7 @@ void MemoryFiles::set_content(const std::string& path, BytesView bytes) {
   const std::shared_ptr<Node> node = found == names_.end() ? add_node() : found->second;
   node->current = Bytes(bytes);
   node->synced = node->current;
-  node->versions.clear();
+  node->unsynced.clear();
   names_[path] = node;
   durable_names_[path] = node;
 }
@@ -339,7 +358,7 @@ Result<std::unique_ptr<wal::File>> MemoryFiles::create(const std::string& path) 
     change({"", path, add_node()});
   } else {
     found->second->current.clear();
-    found->second->versions.clear();
+    found->second->unsynced.clear();
   }
   return std::unique_ptr<wal::File>(std::make_unique<OpenFile>(*this, names_.at(path), path));
 }

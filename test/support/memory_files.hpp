@@ -14,6 +14,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -39,10 +40,10 @@ enum class FileOperation {
   lock,
 };
 
-// One call that is about to be made.
+// One call that is about to be made. The path lives as long as the call.
 struct FileCall {
   FileOperation operation;
-  std::string path;
+  std::string_view path;
   std::uint64_t offset = 0;  // read and write
   std::size_t size = 0;      // read and write
 };
