@@ -12,16 +12,16 @@ constexpr std::string_view busy_text = "the node has as many requests pending as
 
 }  // namespace
 
-FrontEnd::FrontEnd(FrontEndOptions options, kv::Dictionary dictionary, FrontEndMailbox& mailbox, RaftMailbox& raft,
+FrontEnd::FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMailbox& mailbox, RaftMailbox& raft,
                    Clock& clock, PeerTransport& peers, ClientReplies& clients)
     : options_(std::move(options)),
-      dictionary_(std::move(dictionary)),
+      state_(std::move(state)),
       mailbox_(mailbox),
       raft_(raft),
       clock_(clock),
       outbox_(options_.max_pending, peers, clients),
-      sets_(options_.self, options_.incarnation, options_.ack, outbox_, raft),
-      reads_(dictionary_, outbox_, raft),
+      sets_({options_.self, options_.incarnation, options_.ack, options_.max_sessions}, outbox_, raft),
+      reads_(state_, outbox_, raft),
       started_(clock.now()),
       now_(started_) {}
 
@@ -76,10 +76,6 @@ void FrontEnd::on(ForwardedFrom& forwarded) {
 }
 
 void FrontEnd::handle(Admitted request, wire::SetRequest& set) {
-  if (set.once || set.if_revision) {
-    outbox_.error(request, wire::ErrorCode::bad_request, "ONCE, SINCE and IF are not yet served by this version");
-    return;
-  }
   sets_.take(std::move(request), std::move(set), now_ + options_.leader_wait,
              now_ + options_.request_timeout - tick_interval);
 }
@@ -121,8 +117,7 @@ void FrontEnd::on(HelloFrom& hello) {
 
 void FrontEnd::on(const Committed& committed) {
   for (const Entry& entry : committed.entries) {
-    dictionary_.apply(entry);
-    sets_.applied(entry.index);
+    sets_.applied(entry, state_.apply(entry));
   }
   reads_.applied();
 }
@@ -154,7 +149,7 @@ void FrontEnd::on(const RaftStatus& status) {
     return;
   }
   const NodeFacts facts{options_.self,           options_.version, options_.members,      options_.ack,
-                        options_.fsync_interval, now_ - started_,  dictionary_.applied(), dictionary_.keys()};
+                        options_.fsync_interval, now_ - started_,  state_.applied(), state_.dictionary().size()};
   outbox_.reply(asked.mapped().request, wire::StatusReply{status_json(facts, status)});
 }
 

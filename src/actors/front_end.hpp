@@ -1,5 +1,5 @@
-// The client front end: admits requests, sends them on their way, owns the dictionary, applies what is committed, and
-// answers each request exactly once.
+// The client front end: admits requests, sends them on their way, owns the state machine, applies what is committed,
+// and answers each request exactly once.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -15,7 +15,7 @@
 #include "actors/read_path.hpp"
 #include "actors/set_path.hpp"
 #include "actors/status.hpp"
-#include "kv/dictionary.hpp"
+#include "kv/state_machine.hpp"
 
 namespace strata::actors {
 
@@ -27,19 +27,20 @@ struct FrontEndOptions {
   Durability ack = Durability::synced;
   Duration fsync_interval{};
   std::size_t max_pending = 64 << 20;                  // bytes of requests not yet answered
+  std::uint32_t max_sessions = 100'000;                // exactly-once sessions kept, if this node leads; at least 1
   Duration request_timeout = std::chrono::seconds(5);  // every request is answered within this
   Duration leader_wait = std::chrono::seconds(2);      // how long a request waits for a leader
 };
 
 class FrontEnd {
  public:
-  FrontEnd(FrontEndOptions options, kv::Dictionary dictionary, FrontEndMailbox& mailbox, RaftMailbox& raft,
-           Clock& clock, PeerTransport& peers, ClientReplies& clients);
+  FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMailbox& mailbox, RaftMailbox& raft, Clock& clock,
+           PeerTransport& peers, ClientReplies& clients);
 
   // Ends after a Finish, when everything has been answered; it then closes its mailbox.
   boost::asio::awaitable<void> run();
 
-  const kv::Dictionary& dictionary() const { return dictionary_; }
+  const kv::StateMachine& state() const { return state_; }
 
  private:
   void on(ClientRequests& batch);
@@ -67,7 +68,7 @@ class FrontEnd {
   void finish_if_done();
 
   FrontEndOptions options_;
-  kv::Dictionary dictionary_;
+  kv::StateMachine state_;
   FrontEndMailbox& mailbox_;
   RaftMailbox& raft_;
   Clock& clock_;

@@ -13,18 +13,17 @@ MailboxLimits limits_for(std::size_t max_pending) {
 
 constexpr std::size_t read_at_once = 4 << 20;
 
-Result<kv::Dictionary> replay(wal::Log& log) {
-  kv::Dictionary dictionary;
+Result<kv::StateMachine> replay(wal::Log& log) {
+  kv::StateMachine state;
   const LogIndex commit = log.recovered().commit_index;
   if (commit == LogIndex()) {
-    return dictionary;
+    return state;
   }
-  const Result<void> replayed =
-      log.replay(LogIndex(1), commit, [&dictionary](const Entry& entry) { dictionary.apply(entry); });
+  const Result<void> replayed = log.replay(LogIndex(1), commit, [&state](const Entry& entry) { state.apply(entry); });
   if (!replayed) {
     return replayed.error();
   }
-  return dictionary;
+  return state;
 }
 
 Result<raft::Restored> restore(wal::Log& log, const wal::Metadata& metadata) {
@@ -50,9 +49,9 @@ Result<raft::Restored> restore(wal::Log& log, const wal::Metadata& metadata) {
 Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeExecutors executors, NodePorts ports,
                                                      wal::DataDirectory directory) {
   options.front_end.incarnation = directory.metadata->current().incarnation;
-  auto dictionary = replay(*directory.log);
-  if (!dictionary) {
-    return dictionary.error();
+  auto state = replay(*directory.log);
+  if (!state) {
+    return state.error();
   }
   auto restored = restore(*directory.log, directory.metadata->current());
   if (!restored) {
@@ -60,11 +59,11 @@ Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeEx
   }
   return std::unique_ptr<NodeActors>(new NodeActors(std::move(options), std::move(executors), std::move(ports),
                                                     std::move(directory), std::move(*restored),
-                                                    std::move(*dictionary)));
+                                                    std::move(*state)));
 }
 
 NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,
-                       raft::Restored restored, kv::Dictionary dictionary)
+                       raft::Restored restored, kv::StateMachine state)
     : executors_(std::move(executors)),
       lock_(std::move(directory.lock)),
       incarnation_(directory.metadata->current().incarnation),
@@ -73,7 +72,7 @@ NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts p
       wal_mailbox_(executors_.wal, {}),
       fsync_mailbox_(executors_.fsync, {}),
       allocator_mailbox_(executors_.allocator, {}),
-      front_end_(std::move(options.front_end), std::move(dictionary), front_end_mailbox_, raft_mailbox_,
+      front_end_(std::move(options.front_end), std::move(state), front_end_mailbox_, raft_mailbox_,
                  ports.loop_clock, ports.peers, ports.clients),
       raft_(std::move(options.raft), std::move(restored),
             {raft_mailbox_, front_end_mailbox_, wal_mailbox_, ports.loop_clock, ports.peers, ports.logger,

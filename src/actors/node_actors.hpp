@@ -55,7 +55,7 @@ struct NodePorts {
 
 class NodeActors {
  public:
-  // Replays the log into the dictionary up to its commit mark (blocks; call it before anything runs). `directory` is
+  // Replays the log into the state machine up to its commit mark (blocks; call it before anything runs). `directory` is
   // the node's opened data directory. Error: the log cannot be read.
   static Result<std::unique_ptr<NodeActors>> make(NodeOptions options, NodeExecutors executors, NodePorts ports,
                                                   wal::DataDirectory directory);
@@ -87,11 +87,11 @@ class NodeActors {
   Incarnation incarnation() const { return incarnation_; }
   // For the simulator's invariants; only while nothing of this node runs.
   const raft::Core& core() const { return raft_.core(); }
-  const kv::Dictionary& dictionary() const { return front_end_.dictionary(); }
+  const kv::StateMachine& state() const { return front_end_.state(); }
 
  private:
   NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,
-             raft::Restored restored, kv::Dictionary dictionary);
+             raft::Restored restored, kv::StateMachine state);
 
   NodeExecutors executors_;
   std::unique_ptr<wal::FileLock> lock_;

@@ -60,7 +60,7 @@ void ReadPath::on(const ReadsFailed& failed) {
 
 void ReadPath::serve_at(LogIndex index, Get get) {
   const LogIndex needed = std::max(index, get.get.min_revision.value_or(LogIndex()));
-  if (needed <= dictionary_.applied()) {
+  if (needed <= state_.applied()) {
     serve(get);
   } else {
     to_be_applied_.emplace(needed, std::move(get));
@@ -68,15 +68,15 @@ void ReadPath::serve_at(LogIndex index, Get get) {
 }
 
 void ReadPath::serve(const Get& get) {
-  if (const kv::Stored* stored = dictionary_.find(get.get.key)) {
-    outbox_.reply(get.request, wire::GetReply{get.get.key, stored->value, stored->revision});
+  if (const kv::Item* item = state_.dictionary().find(get.get.key)) {
+    outbox_.reply(get.request, wire::GetReply{get.get.key, item->value, item->revision});
   } else {
     outbox_.reply(get.request, wire::NoneReply{get.get.key});
   }
 }
 
 void ReadPath::applied() {
-  const auto end = to_be_applied_.upper_bound(dictionary_.applied());
+  const auto end = to_be_applied_.upper_bound(state_.applied());
   for (auto waiting = to_be_applied_.begin(); waiting != end; waiting = to_be_applied_.erase(waiting)) {
     serve(waiting->second);
   }

@@ -10,15 +10,15 @@
 
 #include "actors/messages.hpp"
 #include "actors/outbox.hpp"
-#include "kv/dictionary.hpp"
+#include "kv/state_machine.hpp"
 #include "raft/core.hpp"
 
 namespace strata::actors {
 
 class ReadPath {
  public:
-  ReadPath(const kv::Dictionary& dictionary, Outbox& outbox, RaftMailbox& raft)
-      : dictionary_(dictionary), outbox_(outbox), raft_(raft) {}
+  ReadPath(const kv::StateMachine& state, Outbox& outbox, RaftMailbox& raft)
+      : state_(state), outbox_(outbox), raft_(raft) {}
 
   // `wait_until`: how long it may wait for a leader; `deadline`: when it is answered at the latest. Out of time:
   // UNAVAILABLE.
@@ -27,7 +27,7 @@ class ReadPath {
   void on(const ReadsReady& ready);
   void on(const ReadsFailed& failed);
   void on(const raft::Leadership& leadership) { leader_known_ = leadership.leader != NodeId(); }
-  // The dictionary has moved on.
+  // The state machine has moved on.
   void applied();
 
   // Asks Raft for a read index for everything gathered since the last call.
@@ -50,7 +50,7 @@ class ReadPath {
   bool refuse_if(bool condition, const Get& get, std::string_view text);
   void refuse(std::vector<Get>& gets, std::string_view text);
 
-  const kv::Dictionary& dictionary_;
+  const kv::StateMachine& state_;
   Outbox& outbox_;
   RaftMailbox& raft_;
   bool leader_known_ = false;
@@ -58,7 +58,7 @@ class ReadPath {
 
   std::vector<Get> waiting_;                        // for a leader
   std::map<raft::ReadId, std::vector<Get>> asked_;  // for their read index
-  std::multimap<LogIndex, Get> to_be_applied_;      // for the dictionary to get there
+  std::multimap<LogIndex, Get> to_be_applied_;      // for the state machine to get there
   std::uint64_t last_read_ = 0;
 };
 

@@ -14,6 +14,15 @@ constexpr std::string_view lost_leader_text = "the leader was lost before the wr
 constexpr std::string_view stopped_text = "the node stopped before the write was known to be committed";
 constexpr std::string_view out_of_time_text = "the time ran out before the write was known to be committed";
 
+kv::SetCommand command_of(const wire::SetRequest& set, std::uint32_t max_sessions) {
+  kv::SetCommand command{set.key, set.value};
+  if (set.once) {
+    command.once = kv::Once{set.once->client, set.once->number, set.once->since, max_sessions};
+  }
+  command.if_revision = set.if_revision;
+  return command;
+}
+
 }  // namespace
 
 void SetPath::take(Admitted request, wire::SetRequest set, TimePoint wait_until, TimePoint deadline) {
@@ -25,7 +34,7 @@ void SetPath::take(Admitted request, wire::SetRequest set, TimePoint wait_until,
 }
 
 NodeId SetPath::forward_to() const {
-  return leadership_.leader == self_ ? NodeId() : leadership_.leader;
+  return leadership_.leader == settings_.self ? NodeId() : leadership_.leader;
 }
 
 void SetPath::route(Waiting waiting) {
@@ -46,7 +55,7 @@ void SetPath::propose(Waiting& waiting) {
   if (gathered_.payloads.empty()) {
     gathered_requests_.deadline = waiting.deadline;
   }
-  gathered_.payloads.push_back(kv::encode_command({waiting.set.key, waiting.set.value}));
+  gathered_.payloads.push_back(kv::encode_command(command_of(waiting.set, settings_.max_sessions)));
   gathered_requests_.requests.push_back(std::move(waiting.request));
 }
 
@@ -137,16 +146,13 @@ void SetPath::on(const raft::Leadership& leadership) {
   for (Appended& appended : std::exchange(appended_, {})) {
     answer_rest(appended.batch, wire::ErrorCode::unknown, lost_leader_text);
   }
-  lose_forwarded(lost_leader_text);
-}
-
-void SetPath::lose_forwarded(std::string_view text) {
-  for (auto& [id, waiting] : std::exchange(forwarded_, {})) {
-    outbox_.error(waiting.request, wire::ErrorCode::unknown, text);
+  for (const auto& [id, waiting] : std::exchange(forwarded_, {})) {
+    outbox_.error(waiting.request, wire::ErrorCode::unknown, lost_leader_text);
   }
 }
 
-void SetPath::applied(LogIndex index) {
+void SetPath::applied(const Entry& entry, const std::optional<kv::Outcome>& outcome) {
+  const LogIndex index = entry.index;
   if (appended_.empty() || index < appended_.front().first) {
     return;
   }
@@ -154,11 +160,24 @@ void SetPath::applied(LogIndex index) {
   STRATA_ASSERT(index <= appended.last());
   Proposed& batch = appended.batch;
   if (batch.answered == index - appended.first) {
-    outbox_.reply(batch.requests[batch.answered++], wire::SetReply{index, ack_});
+    outbox_.reply(batch.requests[batch.answered++], reply_of(outcome.value()));
   }
   if (index == appended.last()) {
     appended_.pop_front();
   }
+}
+
+wire::ReplyBody SetPath::reply_of(const kv::Outcome& outcome) const {
+  if (const auto* stored = std::get_if<kv::Stored>(&outcome)) {
+    return wire::SetReply{stored->revision, settings_.ack};
+  }
+  if (const auto* conflict = std::get_if<kv::Conflict>(&outcome)) {
+    return wire::ErrorReply{wire::ErrorCode::conflict, "the key has another revision than IF says; nothing was stored",
+                            conflict->revision};
+  }
+  return wire::ErrorReply{wire::ErrorCode::stale_number,
+                          "a later number of this client was used, or its session may have been forgotten",
+                          std::nullopt};
 }
 
 void SetPath::answer_rest(Proposed& batch, wire::ErrorCode code, std::string_view text) {
@@ -210,7 +229,9 @@ void SetPath::give_up() {
   for (Appended& appended : appended_) {
     answer_rest(appended.batch, wire::ErrorCode::unknown, stopped_text);
   }
-  lose_forwarded(stopped_text);
+  for (const auto& [id, waiting] : std::exchange(forwarded_, {})) {
+    outbox_.error(waiting.request, wire::ErrorCode::unknown, stopped_text);
+  }
 }
 
 }  // namespace strata::actors

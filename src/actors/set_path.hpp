@@ -5,22 +5,31 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "actors/messages.hpp"
 #include "actors/outbox.hpp"
 #include "base/durability.hpp"
+#include "kv/outcome.hpp"
 #include "raft/core.hpp"
 
 namespace strata::actors {
+
+struct SetPathSettings {
+  NodeId self;
+  Incarnation incarnation;
+  Durability ack = Durability::synced;
+  std::uint32_t max_sessions = 1;  // what the entries appended here say of it
+};
 
 class SetPath {
  public:
   // Forwarded SETs are numbered afresh in each incarnation: a late answer to an earlier life must fit none of this
   // one's.
-  SetPath(NodeId self, Incarnation incarnation, Durability ack, Outbox& outbox, RaftMailbox& raft)
-      : self_(self), ack_(ack), outbox_(outbox), raft_(raft), last_forwarded_(incarnation.value << 40) {}
+  SetPath(SetPathSettings settings, Outbox& outbox, RaftMailbox& raft)
+      : settings_(settings), outbox_(outbox), raft_(raft), last_forwarded_(settings.incarnation.value << 40) {}
 
   // `wait_until`: how long it may wait for a leader (then UNAVAILABLE); `deadline`: when it is answered at the latest.
   void take(Admitted request, wire::SetRequest set, TimePoint wait_until, TimePoint deadline);
@@ -30,8 +39,8 @@ class SetPath {
   void on(ForwardAnswersFrom& answers);
   // What waited goes on; what was in the hands of a leader that is lost becomes UNKNOWN.
   void on(const raft::Leadership& leadership);
-  // Entry `index` was applied. Called for every entry, in order.
-  void applied(LogIndex index);
+  // The entry was applied, with this outcome if it carries a command. Called for every entry, in order.
+  void applied(const Entry& entry, const std::optional<kv::Outcome>& outcome);
 
   // Sends on what waits, if it can go now, and hands the proposals gathered since the last call to Raft.
   void flush();
@@ -70,11 +79,10 @@ class SetPath {
   void propose(Waiting& waiting);
   void forward(Waiting waiting);
   void route_waiting();
+  wire::ReplyBody reply_of(const kv::Outcome& outcome) const;
   void answer_rest(Proposed& batch, wire::ErrorCode code, std::string_view text);
-  void lose_forwarded(std::string_view text);
 
-  NodeId self_;
-  Durability ack_;
+  SetPathSettings settings_;
   Outbox& outbox_;
   RaftMailbox& raft_;
   raft::Leadership leadership_;

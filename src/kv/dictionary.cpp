@@ -1,27 +1,29 @@
 #include "kv/dictionary.hpp"
 
-#include "base/assert.hpp"
-#include "kv/command.hpp"
+#include <algorithm>
 
 namespace strata::kv {
 
-void Dictionary::apply(const Entry& entry) {
-  STRATA_ASSERT(entry.index == applied_.next());
-  applied_ = entry.index;
-  if (entry.type == EntryType::no_op) {
-    return;
-  }
-  const auto command = decode_command(entry.payload());
-  STRATA_ASSERT(command.has_value());
-  const auto found = entries_.find(command->key);
-  Stored& stored = found != entries_.end() ? found->second : entries_[Bytes(command->key)];
-  stored.value.assign(command->value);
-  stored.revision = entry.index;
+const Item* Dictionary::find(BytesView key) const {
+  const auto found = items_.find(key);
+  return found == items_.end() ? nullptr : &found->second;
 }
 
-const Stored* Dictionary::find(BytesView key) const {
-  const auto found = entries_.find(key);
-  return found == entries_.end() ? nullptr : &found->second;
+void Dictionary::store(BytesView key, BytesView value, LogIndex revision) {
+  const auto found = items_.find(key);
+  Item& item = found != items_.end() ? found->second : items_[Bytes(key)];
+  item.value.assign(value);
+  item.revision = revision;
+}
+
+std::vector<std::pair<BytesView, const Item*>> Dictionary::sorted() const {
+  std::vector<std::pair<BytesView, const Item*>> all;
+  all.reserve(items_.size());
+  for (const auto& [key, item] : items_) {
+    all.emplace_back(key, &item);
+  }
+  std::ranges::sort(all, {}, &std::pair<BytesView, const Item*>::first);
+  return all;
 }
 
 }  // namespace strata::kv

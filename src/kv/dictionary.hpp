@@ -1,32 +1,33 @@
-// The dictionary: the state machine of Strata, volatile, rebuilt from the log. Pure and deterministic: equal commands
-// in equal order give equal dictionaries.
+// The dictionary: what Strata stores, volatile. Kept on the map of the standard library. Pure and deterministic.
 #pragma once
 
-#include <cstdint>
-#include <string>
+#include <cstddef>
+#include <functional>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.hpp"
-#include "base/entry.hpp"
 #include "base/ids.hpp"
 
 namespace strata::kv {
 
-struct Stored {
+struct Item {
   Bytes value;
   LogIndex revision;  // index of the write that stored it
 };
 
 class Dictionary {
  public:
-  // Applies the entry that follows on applied(). An entry that does not decode is a bug or a newer version's: asserted.
-  void apply(const Entry& entry);
+  std::size_t size() const { return items_.size(); }
+  // Valid until the next store. nullptr: no such key.
+  const Item* find(BytesView key) const;
+  void store(BytesView key, BytesView value, LogIndex revision);
 
-  LogIndex applied() const { return applied_; }
-  std::size_t keys() const { return entries_.size(); }
-  // Valid until the next apply. nullptr: no such key.
-  const Stored* find(BytesView key) const;
+  // Every key with its item, in the order of the keys' bytes: equal dictionaries list the same. Valid until the next
+  // store; takes n log n steps.
+  std::vector<std::pair<BytesView, const Item*>> sorted() const;
 
  private:
   struct Hash {
@@ -34,8 +35,7 @@ class Dictionary {
     std::size_t operator()(std::string_view key) const noexcept { return std::hash<std::string_view>()(key); }
   };
 
-  std::unordered_map<Bytes, Stored, Hash, std::equal_to<>> entries_;
-  LogIndex applied_;
+  std::unordered_map<Bytes, Item, Hash, std::equal_to<>> items_;
 };
 
 }  // namespace strata::kv

@@ -34,9 +34,9 @@ void Oracles::stepped(NodeId node, const actors::NodeActors& actors) {
   check_hard_state(node, seen, core.hard_state());
   check_leader(node, seen, core);
   check_commit(node, seen, core);
-  if (actors.dictionary().applied() > core.commit_index()) {
+  if (actors.state().applied() > core.commit_index()) {
     fail(node,
-         fmt::format("has applied index {}, committed is {}", actors.dictionary().applied(), core.commit_index()));
+         fmt::format("has applied index {}, committed is {}", actors.state().applied(), core.commit_index()));
   }
 }
 

@@ -129,19 +129,10 @@ bool World::all_equal() {
     if (!machine->is_up()) {
       return false;
     }
-    const kv::Dictionary& mine = machine->actors().dictionary();
-    const kv::Dictionary& other = first.actors().dictionary();
-    if (mine.applied() != other.applied() || mine.keys() != other.keys()) {
+    const kv::StateMachine& mine = machine->actors().state();
+    const kv::StateMachine& other = first.actors().state();
+    if (mine.applied() != other.applied() || mine.digest() != other.digest()) {
       return false;
-    }
-    for (const auto& [key, revision] : history_.keys()) {
-      const kv::Stored* here = mine.find(key);
-      const kv::Stored* there = other.find(key);
-      const bool equal =
-          here && there ? here->value == there->value && here->revision == there->revision : here == there;
-      if (!equal) {
-        return false;
-      }
     }
   }
   return true;

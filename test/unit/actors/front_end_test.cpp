@@ -25,7 +25,7 @@ struct Harness {
     options.incarnation = incarnation;
     options.members = {{self, "tcp://a", {}}, {other, "tcp://b", {}}};
     options.max_pending = max_pending;
-    front_end = std::make_unique<FrontEnd>(options, kv::Dictionary(), mailbox, raft, clock, peers, replies);
+    front_end = std::make_unique<FrontEnd>(options, kv::StateMachine(), mailbox, raft, clock, peers, replies);
     boost::asio::co_spawn(context, front_end->run(), boost::asio::detached);
     run();
   }
