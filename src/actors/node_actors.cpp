@@ -58,8 +58,7 @@ Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeEx
     return restored.error();
   }
   return std::unique_ptr<NodeActors>(new NodeActors(std::move(options), std::move(executors), std::move(ports),
-                                                    std::move(directory), std::move(*restored),
-                                                    std::move(*state)));
+                                                    std::move(directory), std::move(*restored), std::move(*state)));
 }
 
 NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,
@@ -72,8 +71,8 @@ NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts p
       wal_mailbox_(executors_.wal, {}),
       fsync_mailbox_(executors_.fsync, {}),
       allocator_mailbox_(executors_.allocator, {}),
-      front_end_(std::move(options.front_end), std::move(state), front_end_mailbox_, raft_mailbox_,
-                 ports.loop_clock, ports.peers, ports.clients),
+      front_end_(std::move(options.front_end), std::move(state), front_end_mailbox_, raft_mailbox_, ports.loop_clock,
+                 ports.peers, ports.clients),
       raft_(std::move(options.raft), std::move(restored),
             {raft_mailbox_, front_end_mailbox_, wal_mailbox_, ports.loop_clock, ports.peers, ports.logger,
              std::move(ports.random)}),

@@ -1,5 +1,5 @@
-// A 64-bit digest of a sequence of values (FNV-1a): equal sequences give equal digests on every machine. It finds copies
-// that differ by mistake, not by malice. Pure.
+// A 64-bit digest of a sequence of values (FNV-1a): equal sequences give equal digests on every machine. It finds
+// copies that differ by mistake, not by malice. Pure.
 #pragma once
 
 #include <cstdint>

@@ -35,8 +35,7 @@ void Oracles::stepped(NodeId node, const actors::NodeActors& actors) {
   check_leader(node, seen, core);
   check_commit(node, seen, core);
   if (actors.state().applied() > core.commit_index()) {
-    fail(node,
-         fmt::format("has applied index {}, committed is {}", actors.state().applied(), core.commit_index()));
+    fail(node, fmt::format("has applied index {}, committed is {}", actors.state().applied(), core.commit_index()));
   }
 }
 
