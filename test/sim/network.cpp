@@ -30,20 +30,22 @@ void Network::break_connection(Link& link) {
 
 void Network::send(NodeId from, NodeId to, std::size_t lane, Bytes frame, bool duplicable) {
   trace_.event(from, "sends to node {} on lane {}: {} bytes, checksum {:08x}", to, lane, frame.size(), crc32c(frame));
+  const SharedBytes shared(std::move(frame));
+  const Duration held_up = watcher_ ? watcher_(from, to, shared) : Duration::zero();
   Link& way = link(from, to);
   const bool lost = random_.chance(faults_.lost);
   if (way.is_cut || lost || !receivers_[to.value - 1u] || way.under_way[lane] >= faults_.high_water) {
     trace_.event(from, "which is lost");
     return;
   }
-  Message message{from, to, lane, way.connection, random_.chance(faults_.stale), SharedBytes(std::move(frame))};
+  Message message{from, to, lane, way.connection, random_.chance(faults_.stale), shared};
   if (duplicable && random_.chance(faults_.duplicated)) {
     // One draw a statement: compilers differ in which operand they take first.
     const TimePoint arrival = draw_arrival(way, lane);
-    dispatch(message, arrival + random_.skewed(faults_.reordered_by));
+    dispatch(message, arrival + held_up + random_.skewed(faults_.reordered_by));
   }
   const TimePoint arrival = draw_arrival(way, lane);
-  dispatch(std::move(message), arrival);
+  dispatch(std::move(message), arrival + held_up);
 }
 
 TimePoint Network::draw_arrival(Link& way, std::size_t lane) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
@@ -33,11 +34,14 @@ struct NetworkFaults {
 class Network {
  public:
   using Receiver = std::function<void(const SharedBytes& frame)>;
+  // Sees every message that is sent, lost or not, and says by how much it is held up. What is held up may be overtaken.
+  using Watcher = std::function<Duration(NodeId from, NodeId to, const SharedBytes& frame)>;
 
   Network(Scheduler& scheduler, Trace& trace, Random random);
 
   void set_faults(const NetworkFaults& faults) { faults_ = faults; }
   const NetworkFaults& faults() const { return faults_; }
+  void set_watcher(Watcher watcher) { watcher_ = std::move(watcher); }
 
   // A node without a receiver is down.
   void connect(NodeId node, Receiver receiver);
@@ -83,6 +87,7 @@ class Network {
   Trace& trace_;
   Random random_;
   NetworkFaults faults_;
+  Watcher watcher_;
   std::array<std::array<Link, max_nodes>, max_nodes> links_;
   std::array<Receiver, max_nodes> receivers_;
 };
