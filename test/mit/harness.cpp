@@ -212,10 +212,10 @@ const std::vector<Command>& Lab::committed() {
 
 // The dictionary itself must say so: the labs' check that no two servers apply different commands at one index.
 bool Lab::has_applied(Server server, LogIndex index, const sim::CommittedSet& set) {
-  if (!is_up(server) || machine(server).actors().dictionary().applied() < index) {
+  if (!is_up(server) || machine(server).actors().state().applied() < index) {
     return false;
   }
-  const kv::Stored* stored = machine(server).actors().dictionary().find(set.key);
+  const kv::Item* stored = machine(server).actors().state().dictionary().find(set.key);
   const bool same = stored != nullptr && stored->revision == index && sim::name_in(stored->value) == set.name;
   CHECK_MESSAGE(same, "server ", server, " has applied something else at ", index.value);
   return same;

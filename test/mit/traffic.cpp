@@ -15,9 +15,9 @@ using std::chrono::milliseconds;
 enum class Kind { request, answer, other };
 
 template <class Message>
-constexpr bool is_answer = std::is_same_v<Message, raft::RequestVoteResponse> ||
-                           std::is_same_v<Message, raft::AppendEntriesResponse> ||
-                           std::is_same_v<Message, raft::ReadIndexResponse>;
+constexpr bool is_answer =
+    std::is_same_v<Message, raft::RequestVoteResponse> || std::is_same_v<Message, raft::AppendEntriesResponse> ||
+    std::is_same_v<Message, raft::ReadIndexResponse>;
 
 Kind kind_of(const SharedBytes& frame) {
   const auto decoded = wire::decode_peer_message(frame);
