@@ -78,6 +78,28 @@ Client::Number Client::set(NodeId node, const Bytes& key, std::size_t value_size
   return send(node, std::move(set), request);
 }
 
+Client::Number Client::set_once(NodeId node, const Bytes& key, std::size_t value_size) {
+  Request request;
+  request.name = write_name(id_, last_number_ + 1);
+  request.operation = surroundings_.history.invoke_set(key, request.name, surroundings_.scheduler.now());
+  wire::SetRequest set;
+  set.key = key;
+  set.value = value_of(request.name, value_size);
+  set.once = wire::Once{fmt::format("client-{}", id_), last_number_ + 1, std::nullopt};
+  request.once = set;
+  surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {}, once", id_, node, last_number_ + 1);
+  return send(node, std::move(set), std::move(request));
+}
+
+void Client::repeat(Number number, NodeId node) {
+  Request& request = requests_.at(number);
+  request.fate = Fate::open;
+  const Number copy = ++last_number_;
+  repeats_.emplace(copy, number);
+  surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {} again", id_, node, number);
+  surroundings_.send(node, {address_of(id_, copy), *request.once});
+}
+
 Client::Number Client::get(NodeId node, const Bytes& key) {
   Request request;
   request.operation = surroundings_.history.invoke_get(key, surroundings_.scheduler.now());
@@ -90,7 +112,7 @@ Client::Number Client::get(NodeId node, const Bytes& key) {
 Client::Number Client::send(NodeId node, wire::RequestBody body, Request request) {
   const Number number = ++last_number_;
   request.node = node;
-  requests_.emplace(number, request);
+  requests_.emplace(number, std::move(request));
   surroundings_.send(node, {address_of(id_, number), std::move(body)});
   return number;
 }
@@ -112,7 +134,9 @@ void Client::give_up(Number number) {
 void Client::replied(const wire::ClientReply& reply) {
   ByteReader reader(reply.to.packed);
   reader.number<std::uint32_t>();
-  const auto number = reader.number<Number>();
+  const auto copy = reader.number<Number>();
+  const auto repeated = repeats_.find(copy);
+  const Number number = repeated == repeats_.end() ? copy : repeated->second;
   Request& request = requests_.at(number);
   surroundings_.trace.event(NodeId(), "client {} has the answer to request {}: {}", id_, number, reply.body.index());
   settle(number, request, reply.body);
@@ -122,6 +146,10 @@ void Client::replied(const wire::ClientReply& reply) {
 }
 
 void Client::settle(Number, Request& request, const wire::ReplyBody& body) {
+  if (request.fate == Fate::ok) {
+    settle_repeat(request, body);
+    return;
+  }
   const TimePoint now = surroundings_.scheduler.now();
   History& history = surroundings_.history;
   if (const auto* error = std::get_if<wire::ErrorReply>(&body)) {
@@ -132,9 +160,12 @@ void Client::settle(Number, Request& request, const wire::ReplyBody& body) {
   ++succeeded_;
   if (const auto* stored = std::get_if<wire::SetReply>(&body)) {
     const CommittedSet* committed = surroundings_.oracles.committed(stored->revision);
+    request.revision = stored->revision;
     judge(history.stored(request.operation, stored->revision, committed, now));
   } else if (const auto* found = std::get_if<wire::GetReply>(&body)) {
     const CommittedSet* committed = surroundings_.oracles.committed(found->revision);
+    request.name = name_in(found->value).value_or(WriteName());
+    request.revision = found->revision;
     judge(history.found(request.operation, found->value, found->revision, committed, now));
   } else if (std::holds_alternative<wire::NoneReply>(body)) {
     judge(history.found_nothing(request.operation, now));
@@ -145,11 +176,21 @@ void Client::settle_error(Request& request, const wire::ErrorReply& error) {
   surroundings_.trace.text(NodeId(), error.text);
   request.fate = Fate::error;
   favourite_ = draw_node();
-  if (says_not_applied(error.code)) {
+  if (error.code == wire::ErrorCode::stale_number) {
+    judge(fmt::format("client {} is told that the number of its newest write is stale", id_));
+  }
+  if (says_not_applied(error.code) && !request.once) {
     surroundings_.history.refused(request.operation);
     if (request.name != WriteName()) {
       surroundings_.oracles.refused(request.name);
     }
+  }
+}
+
+void Client::settle_repeat(const Request& request, const wire::ReplyBody& body) {
+  const auto* stored = std::get_if<wire::SetReply>(&body);
+  if (stored != nullptr && stored->revision != request.revision) {
+    judge(fmt::format("a repeated SET was stored at revision {} and at {}", request.revision, stored->revision));
   }
 }
 

@@ -44,7 +44,15 @@ class Client {
   // One request.
   Number set(NodeId node, const Bytes& key, std::size_t value_size);
   Number get(NodeId node, const Bytes& key);
+  // A SET that may be repeated, at any node and as often as wanted: it is done once. Errors leave it open to be
+  // repeated; the first answer OK settles it, and every other must say the same. Numbers of such a client must take
+  // effect in order: the next one only when this one is settled.
+  Number set_once(NodeId node, const Bytes& key, std::size_t value_size);
+  void repeat(Number number, NodeId node);
   Fate fate(Number number) const;
+  // Of a request that is `ok`: what was written or read. A read of nothing gives 0 for both.
+  WriteName value(Number number) const { return requests_.at(number).name; }
+  LogIndex revision(Number number) const { return requests_.at(number).revision; }
 
   void replied(const wire::ClientReply& reply);
 
@@ -55,8 +63,10 @@ class Client {
  private:
   struct Request {
     History::Operation operation = 0;
-    WriteName name;  // of a SET
+    WriteName name;  // written, or read
+    LogIndex revision;
     NodeId node;
+    std::optional<wire::SetRequest> once;  // to be repeated
     bool slot = false;  // belongs to the running load: when it is over, the next one is sent
     Fate fate = Fate::open;
   };
@@ -67,6 +77,7 @@ class Client {
   void give_up(Number number);
   void settle(Number number, Request& request, const wire::ReplyBody& body);
   void settle_error(Request& request, const wire::ErrorReply& error);
+  void settle_repeat(const Request& request, const wire::ReplyBody& body);
   void judge(const std::optional<std::string>& wrong);
   NodeId draw_node();
   Bytes draw_key();
@@ -79,6 +90,7 @@ class Client {
   Number last_number_ = 0;
   std::size_t succeeded_ = 0;
   std::map<Number, Request> requests_;
+  std::map<Number, Number> repeats_;  // of what: each copy of a request has a number of its own
 };
 
 }  // namespace strata::sim

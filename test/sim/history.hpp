@@ -27,6 +27,7 @@ std::optional<WriteName> name_in(BytesView value);
 struct CommittedSet {
   Bytes key;
   WriteName name;
+  bool once = false;  // it may come again, and then does nothing
 };
 
 class History {

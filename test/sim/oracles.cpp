@@ -138,7 +138,7 @@ void Oracles::learn(NodeId node, const Entry& entry) {
       fail(node, fmt::format("has a command at index {} that no client gave", entry.index));
       return;
     }
-    fresh.set = CommittedSet{Bytes(command->key), *name};
+    fresh.set = CommittedSet{Bytes(command->key), *name, command->once.has_value()};
   }
   contents_.resize(std::max<std::size_t>(contents_.size(), entry.index.value));
   contents_[entry.index.value - 1].push_back(std::move(fresh));
@@ -152,7 +152,8 @@ void Oracles::check_content(NodeId node, LogIndex index, Committed& known) {
   }
   const WriteName name = entry->set->name;
   const auto [place, first] = committed_names_.try_emplace(name.value, index);
-  if (!first) {
+  known.repeat = !first && entry->set->once;
+  if (!first && !known.repeat) {
     fail(node, fmt::format("committed one SET twice, at indexes {} and {}", place->second, index));
   }
   if (refused_.contains(name)) {
@@ -171,7 +172,11 @@ const CommittedSet* Oracles::committed(LogIndex index) const {
   if (index == LogIndex() || index.value > committed_.size()) {
     return nullptr;
   }
-  const Content* entry = content(index, committed_[index.value - 1].term);
+  const Committed& known = committed_[index.value - 1];
+  if (known.repeat) {
+    return nullptr;
+  }
+  const Content* entry = content(index, known.term);
   return entry != nullptr && entry->set ? &*entry->set : nullptr;
 }
 

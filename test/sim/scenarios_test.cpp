@@ -213,6 +213,27 @@ TEST_CASE("five nodes go on when two are gone, and do not when three are") {
   story.wait_until_equal();
 }
 
+TEST_CASE("a SET with ONCE that is sent to every node, and again to another leader, is stored once") {
+  Story story;
+  Client& client = story.client();
+  const NodeId old = story.elect();
+  const Client::Number number = client.set_once(old, "key", 16);
+  for (const NodeId node : story.world.nodes()) {
+    client.repeat(number, node);
+  }
+  REQUIRE(story.world.settles(client, number, patience));
+  story.world.run_for(seconds(1));
+  const LogIndex last = story.world.oracles().last_committed();
+  story.world.machine(old).end(Ending::power_lost);
+  client.repeat(number, story.elect_other_than(old));
+  story.world.run_for(seconds(1));
+  CHECK(story.world.oracles().last_committed() > last.next());  // it came again, behind the entry of the new term
+  const Client::Number read = client.get(story.elect(), "key");
+  REQUIRE(story.world.settles(client, read, patience));
+  CHECK(client.value(read) == client.value(number));
+  CHECK((client.revision(read) == client.revision(number)));
+}
+
 TEST_CASE("a node that crashes at any call to its disk, in the running and at its start, comes back") {
   for (std::uint64_t calls = 0; calls < 40; ++calls) {
     Story story(3, calls);

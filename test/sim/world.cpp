@@ -73,12 +73,18 @@ void World::watch_answers() {
 }
 
 void World::deliver(NodeId node, wire::ClientRequest request) {
+  if (lost_for_clients_ > 0 && random_.chance(lost_for_clients_)) {
+    return;
+  }
   auto arriving = std::make_unique<wire::ClientRequest>(std::move(request));
   scheduler_.after(plan_.network.least_delay + random_.skewed(plan_.network.typical_delay),
                    [this, node, arriving = std::move(arriving)] { machine(node).request(std::move(*arriving)); });
 }
 
 void World::answer(const wire::ClientReply& reply) {
+  if (lost_for_clients_ > 0 && random_.chance(lost_for_clients_)) {
+    return;
+  }
   Client& client = *clients_.at(Client::client_of(reply.to) - 1);
   scheduler_.after(plan_.network.least_delay + random_.skewed(plan_.network.typical_delay),
                    [&client, reply = std::make_unique<wire::ClientReply>(reply)] { client.replied(*reply); });

@@ -40,6 +40,8 @@ class World {
   Client& client(std::size_t number) { return *clients_.at(number); }
   std::size_t clients() const { return clients_.size(); }
   void start_all();
+  // In thousandths of what clients ask and of what they are answered.
+  void lose_for_clients(std::uint64_t lost) { lost_for_clients_ = lost; }
 
   // The node that leads in the newest term of all that lead; nothing when none does.
   std::optional<NodeId> leader();
@@ -68,6 +70,7 @@ class World {
   Scheduler scheduler_;
   Trace trace_;
   Random random_;
+  std::uint64_t lost_for_clients_ = 0;
   std::optional<std::string> failure_;
   Oracles oracles_;
   History history_;
