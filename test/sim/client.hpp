@@ -67,7 +67,7 @@ class Client {
     LogIndex revision;
     NodeId node;
     std::optional<wire::SetRequest> once;  // to be repeated
-    bool slot = false;  // belongs to the running load: when it is over, the next one is sent
+    bool slot = false;                     // belongs to the running load: when it is over, the next one is sent
     Fate fate = Fate::open;
   };
 

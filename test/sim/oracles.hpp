@@ -33,8 +33,8 @@ class Oracles {
   // The SET was answered by an error that says that it was not appended and never will be.
   void refused(WriteName name);
 
-  // What is committed at `index`; nullptr when that is no SET, or one that was repeated and had been done before, or not
-  // known to be committed.
+  // What is committed at `index`; nullptr when that is no SET, or one that was repeated and had been done before, or
+  // not known to be committed.
   const CommittedSet* committed(LogIndex index) const;
   LogIndex last_committed() const { return LogIndex(committed_.size()); }
   std::size_t elections() const { return leaders_.size(); }
@@ -57,7 +57,7 @@ class Oracles {
   };
   struct Committed {
     Term term;
-    Term observed_in;   // term of the node that was first seen to have committed it
+    Term observed_in;     // term of the node that was first seen to have committed it
     bool told = false;    // its content was known and looked at
     bool repeat = false;  // of what is committed before
   };
