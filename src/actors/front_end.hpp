@@ -41,6 +41,8 @@ class FrontEnd {
   boost::asio::awaitable<void> run();
 
   const kv::StateMachine& state() const { return state_; }
+  std::size_t pending_bytes() const { return outbox_.pending_bytes(); }
+  std::size_t max_pending() const { return options_.max_pending; }
 
  private:
   void on(ClientRequests& batch);

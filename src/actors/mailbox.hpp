@@ -27,6 +27,13 @@ struct MailboxLimits {
   std::size_t bytes = 64 << 20;
 };
 
+// What waits in a mailbox, and what it holds at most.
+struct MailboxLoad {
+  std::size_t messages = 0;
+  std::size_t bytes = 0;
+  MailboxLimits limits;
+};
+
 enum class PostResult { accepted, full, closed };
 
 template <class Message>
@@ -161,6 +168,12 @@ class Mailbox {
   }
 
   bool closed() const { return head_.load(std::memory_order_acquire) == &close_; }
+
+  // Any thread; a moment later it is another.
+  MailboxLoad load() const {
+    // relaxed: nothing hangs on the two agreeing.
+    return {messages_.load(std::memory_order_relaxed), bytes_.load(std::memory_order_relaxed), limits_};
+  }
 
  private:
   struct Park {

@@ -2,6 +2,7 @@
 // and the simulator run exactly this; they differ in executors and ports.
 #pragma once
 
+#include <array>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
@@ -88,6 +89,13 @@ class NodeActors {
   // For the simulator's invariants; only while nothing of this node runs.
   const raft::Core& core() const { return raft_.core(); }
   const kv::StateMachine& state() const { return front_end_.state(); }
+  std::array<MailboxLoad, 5> mailboxes() const {
+    return {front_end_mailbox_.load(), raft_mailbox_.load(), wal_mailbox_.load(), fsync_mailbox_.load(),
+            allocator_mailbox_.load()};
+  }
+  // Of requests that are not answered yet, and the limit at which new ones are refused.
+  std::size_t pending_bytes() const { return front_end_.pending_bytes(); }
+  std::size_t max_pending() const { return front_end_.max_pending(); }
 
  private:
   NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,

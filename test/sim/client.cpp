@@ -196,7 +196,7 @@ void Client::settle_repeat(const Request& request, const wire::ReplyBody& body) 
 
 void Client::judge(const std::optional<std::string>& wrong) {
   if (wrong) {
-    surroundings_.fail(*wrong);
+    surroundings_.violated(Invariant::revisions_in_order, *wrong);
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "sim/history.hpp"
+#include "sim/invariants.hpp"
 #include "sim/oracles.hpp"
 #include "sim/plan.hpp"
 #include "sim/random.hpp"
@@ -25,7 +26,7 @@ struct ClientSurroundings {
   Oracles& oracles;
   History& history;
   std::function<void(NodeId, wire::ClientRequest)> send;  // to a node, where it arrives later, or never
-  std::function<void(std::string)> fail;
+  Violated violated;
 };
 
 // What became of a request: of a SET that was stored and of a GET, `ok`.

@@ -46,6 +46,7 @@ Machine::Machine(NodeId id, Surroundings& surroundings)
       fsync_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, fsync_thread)),
       allocator_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, allocator_thread)),
       clock_error_(draw_clock(disk_random_, surroundings.plan)) {
+  surroundings_.oracles.set_disk(id_, disk_);
   set_service_times(surroundings_.plan.disk_time);
   loop_.set_after_each([this] {
     if (process_) {
@@ -76,8 +77,8 @@ void Machine::set_service_times(ServiceTime disk_time) {
   }
 }
 
-void Machine::fail(const std::string& what) {
-  surroundings_.fail(fmt::format("node {}: {}", id_, what));
+void Machine::fail(Invariant invariant, const std::string& what) {
+  surroundings_.violated(invariant, fmt::format("node {} {}", id_, what));
 }
 
 const actors::NodeActors& Machine::actors() const {
@@ -110,7 +111,7 @@ void Machine::start() {
   } else if (ends_at_call_ && disk_.calls() >= *ends_at_call_) {
     end(ends_by_);
   } else {
-    fail("cannot start: " + started.error().text);
+    fail(Invariant::starts_and_stops, "cannot start: " + started.error().text);
     end(Ending::process_killed);
   }
 }
@@ -150,7 +151,7 @@ void Machine::disk_function_ended() {
 // The process itself says that its disk has failed it.
 void Machine::give_machine_up(const std::string& why) {
   if (!ends_at_call_ || disk_.calls() < *ends_at_call_) {
-    fail("gives up its disk: " + why);
+    fail(Invariant::starts_and_stops, "gives up its disk: " + why);
   }
 }
 
@@ -177,7 +178,8 @@ void Machine::process_stopped(std::uint64_t life) {
   }
   surroundings_.trace.event(id_, "has stopped");
   if (process_->unanswered() > 0) {
-    fail(fmt::format("has stopped and left {} requests without an answer", process_->unanswered()));
+    fail(Invariant::one_reply,
+         fmt::format("has stopped and left {} requests without an answer", process_->unanswered()));
   }
   surroundings_.network.disconnect(id_);
   process_.reset();
@@ -230,7 +232,7 @@ void Machine::check_answers() {
   constexpr Duration longest = actors::FrontEndOptions().request_timeout * 5 / 4 + std::chrono::milliseconds(500);
   const TimePoint since = std::max(*process_->oldest_unanswered(), undisturbed_since_);
   if (surroundings_.scheduler.now() - since > longest) {
-    fail("has not answered a request within the time that it promises");
+    fail(Invariant::reply_in_time, "has not answered a request within the time that it promises");
   }
 }
 

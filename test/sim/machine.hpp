@@ -11,6 +11,7 @@
 #include "base/ids.hpp"
 #include "sim/clock.hpp"
 #include "sim/executor.hpp"
+#include "sim/invariants.hpp"
 #include "sim/network.hpp"
 #include "sim/oracles.hpp"
 #include "sim/plan.hpp"
@@ -31,7 +32,7 @@ struct Surroundings {
   Network& network;
   Oracles& oracles;
   std::function<void(const wire::ClientReply&)> reply;  // a process has answered a client
-  std::function<void(std::string)> fail;                // something that must hold does not
+  Violated violated;                                    // something that must hold does not
 };
 
 enum class Ending { process_killed, power_lost };
@@ -76,7 +77,7 @@ class Machine {
   void give_machine_up(const std::string& why);
   void process_stopped(std::uint64_t life);
   boost::asio::awaitable<void> stop_process(Duration patience);
-  void fail(const std::string& what);
+  void fail(Invariant invariant, const std::string& what);
 
   NodeId id_;
   Surroundings& surroundings_;

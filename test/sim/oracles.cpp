@@ -4,39 +4,64 @@
 
 #include <algorithm>
 
-#include "base/checksum.hpp"
-#include "kv/command.hpp"
-
 namespace strata::sim {
 
-void Oracles::fail(NodeId node, const std::string& what) {
-  fail_(fmt::format("node {}: {}", node, what));
+namespace {
+
+// One is always taken, whatever waits already.
+constexpr std::size_t largest_message = 4 << 20;
+
+}  // namespace
+
+Oracles::Oracles(Violated violated)
+    : violated_(std::move(violated)), logs_(violated_), claims_(logs_, violated_), seen_() {}
+
+void Oracles::fail(Invariant invariant, NodeId node, const std::string& what) {
+  violated_(invariant, fmt::format("node {} {}", node, what));
 }
 
 void Oracles::started(NodeId node, const actors::NodeActors& actors) {
   const raft::HardState& found = actors.core().hard_state();
-  Seen& seen = seen_[node];
+  Seen& seen = seen_[node.value];
   if (found.term < seen.promised_term) {
-    fail(node, fmt::format("comes back in term {} after it spoke in term {}", found.term, seen.promised_term));
+    fail(Invariant::terms_rise, node,
+         fmt::format("comes back in term {} after it spoke in term {}", found.term, seen.promised_term));
   }
   if (found.term == seen.voted_in && found.vote != seen.voted_for) {
-    fail(node, fmt::format("has forgotten its vote for node {} in term {}", seen.voted_for, seen.voted_in));
+    fail(Invariant::one_vote_a_term, node,
+         fmt::format("has forgotten its vote for node {} in term {}", seen.voted_for, seen.voted_in));
   }
+  check_incarnation(node, seen, actors.incarnation());
   seen.hard_state = found;
+  seen.last_index = LogIndex();
+  seen.last_term = Term();
   seen.commit = LogIndex();
-  seen.leads = false;
+  seen.applied = LogIndex();
+  seen.leads_in = Term();
+  seen.heard = {};
+  logs_.started(node);
+  claims_.started(node);
   stepped(node, actors);
+}
+
+void Oracles::check_incarnation(NodeId node, Seen& seen, Incarnation incarnation) {
+  if (incarnation <= seen.incarnation) {
+    fail(Invariant::no_past_incarnation, node,
+         fmt::format("comes back as incarnation {} after {}", incarnation, seen.incarnation));
+  }
+  seen.incarnation = incarnation;
 }
 
 void Oracles::stepped(NodeId node, const actors::NodeActors& actors) {
   const raft::Core& core = actors.core();
-  Seen& seen = seen_[node];
+  Seen& seen = seen_[node.value];
   check_hard_state(node, seen, core.hard_state());
+  check_log(node, seen, core);
   check_leader(node, seen, core);
   check_commit(node, seen, core);
-  if (actors.state().applied() > core.commit_index()) {
-    fail(node, fmt::format("has applied index {}, committed is {}", actors.state().applied(), core.commit_index()));
-  }
+  check_applied(node, seen, actors.state().applied());
+  claims_.look(node, core);
+  check_queues(node, actors);
 }
 
 void Oracles::check_hard_state(NodeId node, Seen& seen, const raft::HardState& now) {
@@ -44,159 +69,115 @@ void Oracles::check_hard_state(NodeId node, Seen& seen, const raft::HardState& n
     return;
   }
   if (now.term < seen.hard_state.term) {
-    fail(node, fmt::format("its term went back from {} to {}", seen.hard_state.term, now.term));
+    fail(Invariant::terms_rise, node, fmt::format("goes back from term {} to {}", seen.hard_state.term, now.term));
   }
   if (now.term == seen.hard_state.term && seen.hard_state.vote != NodeId()) {
-    fail(node,
-         fmt::format("its vote in term {} changed from node {} to node {}", now.term, seen.hard_state.vote, now.vote));
+    fail(Invariant::one_vote_a_term, node,
+         fmt::format("changes its vote in term {} from node {} to node {}", now.term, seen.hard_state.vote, now.vote));
   }
   seen.hard_state = now;
 }
 
-void Oracles::check_leader(NodeId node, Seen& seen, const raft::Core& core) {
-  const bool leads = core.role() == raft::Role::leader;
-  if (leads) {
-    const auto [leader, first] = leaders_.try_emplace(core.hard_state().term, node);
-    if (leader->second != node) {
-      fail(node, fmt::format("leads in term {}, and so does node {}", core.hard_state().term, leader->second));
-    }
-    if (first || !seen.leads) {
-      check_completeness(node, core);
-    }
+void Oracles::check_log(NodeId node, Seen& seen, const raft::Core& core) {
+  const Term last_term = core.log().last_term();
+  if (core.last_index() != seen.last_index || last_term != seen.last_term) {
+    logs_.look(node, core, seen.leads_in != Term() && seen.leads_in == core.hard_state().term);
+    seen.last_index = core.last_index();
+    seen.last_term = last_term;
   }
-  seen.leads = leads;
 }
 
-void Oracles::check_completeness(NodeId node, const raft::Core& core) {
-  for (std::size_t position = 0; position < committed_.size(); ++position) {
-    const Committed& known = committed_[position];
-    const LogIndex index(position + 1);
-    if (known.observed_in < core.hard_state().term && !core.log().matches(index, known.term)) {
-      fail(node, fmt::format("leads in term {} without the entry {} of term {} that was committed before",
-                             core.hard_state().term, index, known.term));
-      return;
+void Oracles::check_leader(NodeId node, Seen& seen, const raft::Core& core) {
+  const Term leads_in = core.role() == raft::Role::leader ? core.hard_state().term : Term();
+  if (leads_in != Term() && leads_in != seen.leads_in) {
+    const auto [leader, first] = leaders_.try_emplace(leads_in, node);
+    if (leader->second != node) {
+      fail(Invariant::one_leader_a_term, node,
+           fmt::format("leads in term {}, and so does node {}", leads_in, leader->second));
     }
+    logs_.elected(node, core);
   }
+  seen.leads_in = leads_in;
 }
 
 void Oracles::check_commit(NodeId node, Seen& seen, const raft::Core& core) {
   const LogIndex commit = core.commit_index();
   if (commit < seen.commit) {
-    fail(node, fmt::format("its commit index went back from {} to {}", seen.commit, commit));
+    fail(Invariant::commit_rises, node, fmt::format("takes its commit index back from {} to {}", seen.commit, commit));
   }
   if (commit > core.last_index()) {
-    fail(node, fmt::format("its commit index {} lies behind its log, which ends at {}", commit, core.last_index()));
+    fail(Invariant::applied_is_committed, node,
+         fmt::format("has commit index {}, and its log ends at {}", commit, core.last_index()));
     return;
   }
   for (LogIndex index = seen.commit.next(); index <= commit; index = index.next()) {
-    check_committed(node, core, index);
+    logs_.committed(node, core, index);
   }
   seen.commit = commit;
 }
 
-void Oracles::check_committed(NodeId node, const raft::Core& core, LogIndex index) {
-  const Term term = core.log().term_at(index);
-  if (index.value > committed_.size()) {
-    committed_.push_back({term, core.hard_state().term});
+void Oracles::check_applied(NodeId node, Seen& seen, LogIndex applied) {
+  if (applied < seen.applied) {
+    fail(Invariant::commit_rises, node, fmt::format("goes back from applied index {} to {}", seen.applied, applied));
   }
-  Committed& known = committed_[index.value - 1];
-  if (known.term != term) {
-    fail(node, fmt::format("committed an entry of term {} at index {}, where one of term {} is committed", term, index,
-                           known.term));
-    return;
+  if (applied > seen.commit) {
+    fail(Invariant::applied_is_committed, node,
+         fmt::format("has applied index {}, committed is {}", applied, seen.commit));
   }
-  if (index >= core.log().first_cached()) {
-    learn(node, core.log().entry(index));
-  }
-  if (!known.told) {
-    check_content(node, index, known);
-  }
+  seen.applied = applied;
 }
 
-const Oracles::Content* Oracles::content(LogIndex index, Term term) const {
-  if (index == LogIndex() || index.value > contents_.size()) {
-    return nullptr;
-  }
-  const std::vector<Content>& at_index = contents_[index.value - 1];
-  const auto found = std::ranges::find(at_index, term, &Content::term);
-  return found == at_index.end() ? nullptr : &*found;
-}
-
-void Oracles::learn(NodeId node, const Entry& entry) {
-  const std::uint32_t checksum = crc32c(entry.body.view());
-  if (const Content* known = content(entry.index, entry.term)) {
-    if (known->checksum != checksum) {
-      fail(node, fmt::format("has another entry of term {} at index {} than there is", entry.term, entry.index));
+void Oracles::check_queues(NodeId node, const actors::NodeActors& actors) {
+  // What actors owe each other comes on top of what a mailbox takes from outside, and is bounded by it.
+  for (const actors::MailboxLoad& load : actors.mailboxes()) {
+    if (load.messages > 2 * load.limits.messages || load.bytes > 2 * load.limits.bytes + largest_message) {
+      fail(Invariant::queues_are_bounded, node,
+           fmt::format("has a mailbox of {} messages and {} bytes", load.messages, load.bytes));
     }
-    return;
   }
-  Content fresh{entry.term, checksum, std::nullopt};
-  if (entry.type == EntryType::command) {
-    const auto command = kv::decode_command(entry.payload());
-    const auto name = command ? name_in(command->value) : std::nullopt;
-    if (!name) {
-      fail(node, fmt::format("has a command at index {} that no client gave", entry.index));
-      return;
+  if (actors.pending_bytes() > actors.max_pending() + largest_message) {
+    fail(Invariant::queues_are_bounded, node, fmt::format("holds {} bytes of requests", actors.pending_bytes()));
+  }
+  if (const raft::Leader* leader = actors.core().leading()) {
+    check_flow(node, actors.core().config(), *leader);
+  }
+}
+
+void Oracles::check_flow(NodeId node, const raft::Config& config, const raft::Leader& leader) {
+  // Twice: its own, and what it found in its log when it was elected.
+  if (leader.uncommitted_bytes > 2 * config.max_uncommitted_bytes + largest_message) {
+    fail(Invariant::queues_are_bounded, node, fmt::format("has {} uncommitted bytes", leader.uncommitted_bytes));
+  }
+  for (const auto& [peer, progress] : leader.followers) {
+    if (progress.in_flight.size() > config.window_messages ||
+        progress.in_flight_bytes > config.window_bytes + config.max_append_bytes + largest_message) {
+      fail(Invariant::queues_are_bounded, node,
+           fmt::format("has {} messages and {} bytes on their way to node {}", progress.in_flight.size(),
+                       progress.in_flight_bytes, peer));
     }
-    fresh.set = CommittedSet{Bytes(command->key), *name, command->once.has_value()};
   }
-  contents_.resize(std::max<std::size_t>(contents_.size(), entry.index.value));
-  contents_[entry.index.value - 1].push_back(std::move(fresh));
-}
-
-void Oracles::check_content(NodeId node, LogIndex index, Committed& known) {
-  const Content* entry = content(index, known.term);
-  known.told = entry != nullptr;
-  if (entry == nullptr || !entry->set) {
-    return;
-  }
-  const WriteName name = entry->set->name;
-  const auto [place, first] = committed_names_.try_emplace(name.value, index);
-  known.repeat = !first && entry->set->once;
-  if (!first && !known.repeat) {
-    fail(node, fmt::format("committed one SET twice, at indexes {} and {}", place->second, index));
-  }
-  if (refused_.contains(name)) {
-    fail(node, fmt::format("committed at index {} a SET that was answered as certainly not stored", index));
-  }
-}
-
-void Oracles::refused(WriteName name) {
-  refused_.insert(name);
-  if (const auto place = committed_names_.find(name.value); place != committed_names_.end()) {
-    fail_(fmt::format("a SET was answered as certainly not stored, but is committed at index {}", place->second));
-  }
-}
-
-const CommittedSet* Oracles::committed(LogIndex index) const {
-  if (index == LogIndex() || index.value > committed_.size()) {
-    return nullptr;
-  }
-  const Committed& known = committed_[index.value - 1];
-  if (known.repeat) {
-    return nullptr;
-  }
-  const Content* entry = content(index, known.term);
-  return entry != nullptr && entry->set ? &*entry->set : nullptr;
 }
 
 void Oracles::promise(NodeId node, Term term) {
-  Seen& seen = seen_[node];
+  Seen& seen = seen_[node.value];
   seen.promised_term = std::max(seen.promised_term, term);
+  claims_.promised(node, term, NodeId());
 }
 
 void Oracles::promise_vote(NodeId node, Term term, NodeId candidate) {
-  Seen& seen = seen_[node];
+  Seen& seen = seen_[node.value];
   if (term == seen.voted_in && candidate != seen.voted_for) {
-    fail(node, fmt::format("voted in term {} for node {} and for node {}", term, seen.voted_for, candidate));
+    fail(Invariant::one_vote_a_term, node,
+         fmt::format("votes in term {} for node {} and for node {}", term, seen.voted_for, candidate));
   }
   if (term > seen.voted_in) {
     seen.voted_in = term;
     seen.voted_for = candidate;
   }
+  claims_.promised(node, term, candidate);
 }
 
-void Oracles::sent(NodeId from, NodeId to, const wire::PeerMessage& message) {
+void Oracles::sent(NodeId from, NodeId to, const wire::PeerMessage& message, const actors::NodeActors& actors) {
   const auto* raft_message = std::get_if<raft::Message>(&message);
   if (raft_message == nullptr) {
     return;
@@ -208,7 +189,27 @@ void Oracles::sent(NodeId from, NodeId to, const wire::PeerMessage& message) {
              response && response->vote_granted) {
     promise_vote(from, response->term, to);
   } else if (const auto* append = std::get_if<raft::AppendEntries>(raft_message)) {
-    std::ranges::for_each(append->entries, [&](const Entry& entry) { learn(from, entry); });
+    logs_.sent(from, *append);
+  } else if (const auto* answer = std::get_if<raft::AppendEntriesResponse>(raft_message)) {
+    claims_.acknowledged(from, to, *answer, actors.core());
+  }
+}
+
+void Oracles::taken(NodeId node, const wire::PeerEnvelope& envelope, const actors::NodeActors& actors) {
+  Incarnation& newest = seen_[node.value].heard[envelope.from.value];
+  const bool to_this_one = envelope.to_incarnation == Incarnation(0) || envelope.to_incarnation == actors.incarnation();
+  if (envelope.from_incarnation < newest || !to_this_one) {
+    fail(Invariant::no_past_incarnation, node,
+         fmt::format("is incarnation {}, takes a message of incarnation {} of node {} to incarnation {}, and has heard "
+                     "of {}",
+                     actors.incarnation(), envelope.from_incarnation, envelope.from, envelope.to_incarnation, newest));
+  }
+  newest = std::max(newest, envelope.from_incarnation);
+}
+
+void Oracles::replied(NodeId node, const wire::ClientReply& reply) {
+  if (const auto* stored = std::get_if<wire::SetReply>(&reply.body)) {
+    claims_.answered(node, stored->revision, stored->durability);
   }
 }
 

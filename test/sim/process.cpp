@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "sim/disk_image.hpp"
 #include "wal/data_directory.hpp"
 
 namespace strata::sim {
 
 namespace {
-
-constexpr ClusterId cluster(0x73696d756c617465);
 
 std::vector<NodeId> members_of(const Plan& plan) {
   std::vector<NodeId> members;
@@ -54,9 +53,9 @@ actors::NodeOptions Process::options() const {
   options.raft.window_bytes = plan.window_bytes;
   options.raft.window_messages = plan.window_messages;
   options.raft.cache_bytes = plan.cache_bytes;
-  options.log.directory = "data";
+  options.log.directory = data_directory;
   options.log.segment_size = plan.segment_size;
-  options.log.cluster = cluster;
+  options.log.cluster = simulated_cluster;
   options.log.node = machine_.id_;
   options.front_end.self = machine_.id_;
   options.front_end.ack = plan.ack;
@@ -72,7 +71,7 @@ Result<void> Process::start() {
     return directory.error();
   }
   const std::vector<NodeId> peers = peers_of(machine_.surroundings_.plan, machine_.id_);
-  gate_.emplace(cluster, machine_.id_, directory->metadata->current().incarnation, peers);
+  gate_.emplace(simulated_cluster, machine_.id_, directory->metadata->current().incarnation, peers);
   const actors::NodeExecutors executors{machine_.loop_.executor(), machine_.wal_.executor(), machine_.fsync_.executor(),
                                         machine_.allocator_.executor()};
   const actors::NodePorts ports{loop_clock_,
@@ -129,8 +128,9 @@ void Process::request(wire::ClientRequest request) {
 void Process::send(std::vector<wire::ClientReply> batch) {
   for (const wire::ClientReply& reply : batch) {
     if (unanswered_.erase(reply.to.packed) == 0) {
-      machine_.fail("answers a request that it was not asked, or has answered before");
+      machine_.fail(Invariant::one_reply, "answers a request that it was not asked, or has answered before");
     }
+    machine_.surroundings_.oracles.replied(machine_.id_, reply);
     machine_.surroundings_.reply(reply);
   }
 }
@@ -146,7 +146,7 @@ void Process::send(std::vector<actors::PeerSend> batch) {
 }
 
 void Process::send(NodeId to, const wire::PeerMessage& message) {
-  machine_.surroundings_.oracles.sent(machine_.id_, to, message);
+  machine_.surroundings_.oracles.sent(machine_.id_, to, message, *actors_);
   // What is sent over one connection arrives once; Raft's own messages may come again over another.
   const bool duplicable = std::holds_alternative<raft::Message>(message);
   Bytes frame = wire::encode_peer_message(gate_->envelope_to(to), message);
@@ -162,7 +162,7 @@ void Process::say_hello(NodeId to) {
 void Process::receive(const SharedBytes& frame) {
   auto decoded = wire::decode_peer_message(frame);
   if (!decoded) {
-    machine_.fail("was sent a message that cannot be decoded: " + decoded.error().text);
+    machine_.fail(Invariant::own_messages, "was sent a message that cannot be decoded: " + decoded.error().text);
     return;
   }
   const NodeId from = decoded->envelope.from;
@@ -171,6 +171,7 @@ void Process::receive(const SharedBytes& frame) {
     machine_.surroundings_.trace.text(machine_.id_, *reason);
     return;
   }
+  machine_.surroundings_.oracles.taken(machine_.id_, decoded->envelope, *actors_);
   if (gate_->newest(from) != before) {
     say_hello(from);
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/assert.hpp"
 #include "sim/faults.hpp"
 #include "sim/world.hpp"
 
@@ -18,14 +19,17 @@ constexpr Duration time_for_answers = std::chrono::seconds(8);
 
 class RandomRun {
  public:
-  RandomRun(const Plan& plan, std::FILE* trace_to) : world_(with_check_client(plan), trace_to), faults_(world_) {}
+  RandomRun(const Plan& plan, std::FILE* trace_to, Without without)
+      : world_(with_check_client(plan), trace_to, without), faults_(world_) {}
 
   void run() {
-    static_cast<void>(in_trouble() && demand(comes_up(), "a node does not stop in the time that it was given") &&
-                      finds_leader() && goes_on() && falls_silent() && answers_everywhere() && becomes_equal());
+    static_cast<void>(
+        in_trouble() &&
+        demand(comes_up(), Invariant::starts_and_stops, "a node does not stop in the time that it was given") &&
+        finds_leader() && goes_on() && falls_silent() && answers_everywhere() && becomes_equal());
     if (!world_.failure()) {
       if (const auto wrong = world_.history().check()) {
-        world_.fail(*wrong);
+        world_.violated(Invariant::linearizable, *wrong);
       }
     }
   }
@@ -63,9 +67,9 @@ class RandomRun {
   }
 
   // Each further step must succeed; that something else is wrong already is told by world_.fail only once.
-  bool demand(bool holds, const char* otherwise) {
+  bool demand(bool holds, Invariant invariant, const char* otherwise) {
     if (!holds) {
-      world_.fail(otherwise);
+      world_.violated(invariant, otherwise);
     }
     return holds;
   }
@@ -83,7 +87,7 @@ class RandomRun {
   bool finds_leader() {
     const Duration at_most = 10 * world_.plan().election_timeout * 5 / 4;  // clocks may be slow
     return demand(world_.run_until([&] { return world_.serving_leader().has_value(); }, at_most),
-                  "in calm there is no serving leader after ten election timeouts");
+                  Invariant::leader_in_calm, "in calm there is no serving leader after ten election timeouts");
   }
 
   bool goes_on() { return world_.run_for(world_.plan().end_at - world_.plan().calm_at - time_for_answers); }
@@ -100,11 +104,12 @@ class RandomRun {
     Client& client = world_.client(load_clients());
     for (const NodeId node : world_.nodes()) {
       const bool stored = world_.settles(client, client.set(node, "last", 16), time_for_answers);
-      if (!demand(stored, "in calm a SET is not stored")) {
+      if (!demand(stored, Invariant::served_in_calm, "in calm a SET is not stored")) {
         return false;
       }
       for (const auto& [key, revision] : world_.history().keys()) {
-        if (!demand(world_.settles(client, client.get(node, key), time_for_answers), "in calm a GET is not served")) {
+        if (!demand(world_.settles(client, client.get(node, key), time_for_answers), Invariant::served_in_calm,
+                    "in calm a GET is not served")) {
           return false;
         }
       }
@@ -114,7 +119,7 @@ class RandomRun {
 
   bool becomes_equal() {
     return demand(world_.run_until([&] { return world_.all_equal(); }, std::chrono::seconds(5)),
-                  "in calm the dictionaries do not become equal");
+                  Invariant::equal_in_calm, "in calm the dictionaries do not become equal");
   }
 
   World world_;
@@ -123,8 +128,41 @@ class RandomRun {
 
 }  // namespace
 
-RunReport run_plan(const Plan& plan, std::FILE* trace_to) {
-  RandomRun run(plan, trace_to);
+Bytes encode_report(const RunReport& report) {
+  Bytes bytes;
+  ByteWriter writer(bytes);
+  const auto virtual_time = static_cast<std::uint64_t>(report.virtual_time.count());
+  for (const std::uint64_t number : {report.seed, report.trace_hash, report.steps, virtual_time, report.requests,
+                                     report.answered, report.elections, report.committed}) {
+    writer.number(number);
+  }
+  writer.number<std::uint8_t>(report.failure ? 1 : 0);
+  writer.sized(report.failure.value_or(""));
+  return bytes;
+}
+
+RunReport decode_report(BytesView bytes) {
+  ByteReader reader(bytes);
+  RunReport report;
+  report.seed = reader.number<std::uint64_t>();
+  report.trace_hash = reader.number<std::uint64_t>();
+  report.steps = reader.number<std::uint64_t>();
+  report.virtual_time = Duration(reader.number<std::int64_t>());
+  report.requests = reader.number<std::uint64_t>();
+  report.answered = reader.number<std::uint64_t>();
+  report.elections = reader.number<std::uint64_t>();
+  report.committed = reader.number<std::uint64_t>();
+  const bool failed = reader.number<std::uint8_t>() != 0;
+  const Bytes failure(reader.sized());
+  if (failed) {
+    report.failure = failure;
+  }
+  STRATA_ASSERT(reader.finished());
+  return report;
+}
+
+RunReport run_plan(const Plan& plan, std::FILE* trace_to, Without without) {
+  RandomRun run(plan, trace_to, without);
   run.run();
   return run.report();
 }

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "base/bytes.hpp"
+#include "sim/invariants.hpp"
 #include "sim/plan.hpp"
 
 namespace strata::sim {
@@ -22,9 +24,13 @@ struct RunReport {
   std::uint64_t committed = 0;  // entries
 };
 
-RunReport run_plan(const Plan& plan, std::FILE* trace_to = nullptr);
-inline RunReport run_seed(std::uint64_t seed, std::FILE* trace_to = nullptr) {
-  return run_plan(draw_plan(seed), trace_to);
+// For another process of the same program.
+Bytes encode_report(const RunReport& report);
+RunReport decode_report(BytesView bytes);
+
+RunReport run_plan(const Plan& plan, std::FILE* trace_to = nullptr, Without without = {});
+inline RunReport run_seed(std::uint64_t seed, std::FILE* trace_to = nullptr, Without without = {}) {
+  return run_plan(draw_plan(seed), trace_to, without);
 }
 
 }  // namespace strata::sim

@@ -11,6 +11,7 @@
 
 #include "sim/client.hpp"
 #include "sim/history.hpp"
+#include "sim/invariants.hpp"
 #include "sim/machine.hpp"
 #include "sim/network.hpp"
 #include "sim/oracles.hpp"
@@ -23,7 +24,7 @@ namespace strata::sim {
 class World {
  public:
   // Prints the trace to `trace_to`, when there is one. Nothing runs yet.
-  explicit World(const Plan& plan, std::FILE* trace_to = nullptr);
+  explicit World(const Plan& plan, std::FILE* trace_to = nullptr, Without without = {});
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
@@ -60,6 +61,8 @@ class World {
   // What was wrong first.
   const std::optional<std::string>& failure() const { return failure_; }
   void fail(const std::string& what);
+  // The same, unless this one is not looked at.
+  void violated(Invariant invariant, const std::string& what);
 
  private:
   void watch_answers();
@@ -71,6 +74,7 @@ class World {
   Trace trace_;
   Random random_;
   std::uint64_t lost_for_clients_ = 0;
+  Without without_;
   std::optional<std::string> failure_;
   Oracles oracles_;
   History history_;

@@ -312,6 +312,39 @@ bool MemoryFiles::exists(const std::string& path) const {
   return names_.contains(path);
 }
 
+const Bytes* MemoryFiles::content_of(const std::string& path, bool durable) const {
+  const Names& names = durable ? durable_names_ : names_;
+  const auto found = names.find(path);
+  return found == names.end() ? nullptr : durable ? &found->second->synced : &found->second->current;
+}
+
+std::optional<std::uint64_t> MemoryFiles::size_of(const std::string& path, bool durable) const {
+  const std::lock_guard guard(mutex_);
+  const Bytes* content = content_of(path, durable);
+  return content == nullptr ? std::nullopt : std::optional<std::uint64_t>(content->size());
+}
+
+std::size_t MemoryFiles::look(const std::string& path, bool durable, std::uint64_t offset, std::span<char> into) const {
+  const std::lock_guard guard(mutex_);
+  const Bytes* content = content_of(path, durable);
+  return content == nullptr || offset >= content->size() ? 0 : content->copy(into.data(), into.size(), offset);
+}
+
+std::vector<std::string> MemoryFiles::names_in(const std::string& directory, bool durable) const {
+  const std::lock_guard guard(mutex_);
+  return names_in(durable ? durable_names_ : names_, directory);
+}
+
+std::vector<std::string> MemoryFiles::names_in(const Names& names, const std::string& directory) {
+  std::vector<std::string> found;
+  for (const auto& [name, node] : names) {
+    if (directory_of(name) == directory) {
+      found.push_back(name.substr(name.rfind('/') + 1));
+    }
+  }
+  return found;
+}
+
 std::shared_ptr<MemoryFiles::Node> MemoryFiles::add_node() {
   std::erase_if(nodes_, [](const std::weak_ptr<Node>& node) { return node.expired(); });
   auto node = std::make_shared<Node>();
@@ -419,13 +452,7 @@ Result<std::vector<std::string>> MemoryFiles::list(const std::string& path) {
   if (auto refused = refuse({FileOperation::list, path})) {
     return *refused;
   }
-  std::vector<std::string> names;
-  for (const auto& [name, node] : names_) {
-    if (directory_of(name) == path) {
-      names.push_back(name.substr(name.rfind('/') + 1));
-    }
-  }
-  return names;
+  return names_in(names_, path);
 }
 
 Result<std::unique_ptr<wal::FileLock>> MemoryFiles::lock(const std::string& path) {

@@ -90,6 +90,13 @@ class MemoryFiles final : public wal::FileSystem {
   void set_content(const std::string& path, BytesView bytes);
   bool exists(const std::string& path) const;
 
+  // For oracles: as the process sees it, or, `durable`, what is there whatever a loss of power takes. Nothing when there
+  // is no such file.
+  std::optional<std::uint64_t> size_of(const std::string& path, bool durable) const;
+  // How much was read, up to the size of `into`.
+  std::size_t look(const std::string& path, bool durable, std::uint64_t offset, std::span<char> into) const;
+  std::vector<std::string> names_in(const std::string& directory, bool durable) const;
+
   Result<std::unique_ptr<wal::File>> open(const std::string& path) override;
   Result<std::unique_ptr<wal::File>> create(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
@@ -107,6 +114,8 @@ class MemoryFiles final : public wal::FileSystem {
   using Names = std::map<std::string, std::shared_ptr<Node>>;
 
   std::optional<Error> refuse(const FileCall& call);
+  const Bytes* content_of(const std::string& path, bool durable) const;
+  static std::vector<std::string> names_in(const Names& names, const std::string& directory);
   std::shared_ptr<Node> add_node();
   void change(Change change);
   static void apply(Names& names, const Change& change);

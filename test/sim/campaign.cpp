@@ -1,0 +1,116 @@
+#include "sim/campaign.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <string>
+
+#include "sim/random_run.hpp"
+#include "sim/workers.hpp"
+
+namespace strata::sim {
+
+namespace {
+
+struct Totals {
+  std::uint64_t seeds = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t answered = 0;
+  Duration virtual_time{};
+
+  void add(const RunReport& report) {
+    ++seeds;
+    steps += report.steps;
+    requests += report.requests;
+    answered += report.answered;
+    virtual_time += report.virtual_time;
+  }
+};
+
+// How to see it again.
+std::string command_for(std::uint64_t seed, const Without& without) {
+  std::string command = fmt::format("sim --seed {}", seed);
+  for (std::size_t number = 0; number < without.size(); ++number) {
+    command += without.test(number) ? fmt::format(" --without {}", number) : "";
+  }
+  return command + " --trace";
+}
+
+// What is written when the node's own assertions end this process: prepared, as nothing can be formatted any more then.
+std::array<char, 400> last_words{};
+std::size_t last_words_size = 0;
+
+void on_abort(int) {
+  static_cast<void>(!::write(STDOUT_FILENO, last_words.data(), last_words_size));
+  ::_exit(1);
+}
+
+void prepare_last_words(std::uint64_t seed, const Without& without) {
+  const auto written = fmt::format_to_n(last_words.data(), last_words.size(),
+                                        "FAILED seed {}: an assertion of the node's; commit {}; again: {}\n", seed,
+                                        commit, command_for(seed, without));
+  last_words_size = std::min(written.size, last_words.size());
+}
+
+void print(const RunReport& report, const Campaign& campaign) {
+  if (campaign.hashes) {
+    fmt::print("{} {:016x}\n", report.seed, report.trace_hash);
+  }
+  if (report.failure) {
+    const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(report.virtual_time).count();
+    fmt::print("FAILED seed {} at {} ms: {}; commit {}; again: {}\n", report.seed, at, *report.failure, commit,
+               command_for(report.seed, campaign.without));
+  }
+  std::fflush(stdout);
+}
+
+void print(const Totals& totals, double seconds, std::size_t jobs) {
+  const double virtual_hours = std::chrono::duration<double, std::ratio<3600>>(totals.virtual_time).count();
+  fmt::print(
+      "{} seeds and {:.2f} virtual hours in {:.1f} s with {} job{}: {:.1f} seeds and {:.3f} virtual hours a second; ",
+      totals.seeds, virtual_hours, seconds, jobs, jobs == 1 ? "" : "s", static_cast<double>(totals.seeds) / seconds,
+      virtual_hours / seconds);
+  fmt::print("{} steps, {} requests, {} answered\n", totals.steps, totals.requests, totals.answered);
+}
+
+}  // namespace
+
+bool run(const Campaign& campaign) {
+  const auto begin = std::chrono::steady_clock::now();
+  const auto seconds = [begin] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  const auto run_one = [&campaign](std::uint64_t seed) {
+    return run_seed(seed, campaign.trace ? stdout : nullptr, campaign.without);
+  };
+  std::unique_ptr<Workers> workers;
+  if (campaign.jobs > 1) {
+    workers = std::make_unique<Workers>(campaign.first, campaign.last, campaign.jobs, run_one);
+  } else {
+    std::signal(SIGABRT, on_abort);
+  }
+  Totals totals;
+  bool good = true;
+  bool more = true;
+  for (std::uint64_t seed = campaign.first; more; ++seed) {
+    prepare_last_words(seed, campaign.without);
+    const RunReport report = workers ? workers->next() : run_one(seed);
+    totals.add(report);
+    print(report, campaign);
+    good = !report.failure;
+    const bool out_of_time = campaign.minutes > 0 && seconds() >= 60.0 * static_cast<double>(campaign.minutes);
+    more = good && seed != campaign.last && !out_of_time;
+  }
+  if (!campaign.hashes) {
+    print(totals, seconds(), campaign.jobs);
+  }
+  return good;
+}
+
+}  // namespace strata::sim

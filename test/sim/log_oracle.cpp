@@ -1,0 +1,189 @@
+#include "sim/log_oracle.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kv/command.hpp"
+
+namespace strata::sim {
+
+void LogOracle::fail(Invariant invariant, NodeId node, const std::string& what) {
+  violated_(invariant, fmt::format("node {} {}", node, what));
+}
+
+void LogOracle::started(NodeId node) {
+  logs_[node.value].clear();
+}
+
+// Entries of the same name are the same and follow on the same, so a log has changed only where its last entry has.
+void LogOracle::look(NodeId node, const raft::Core& core, bool led) {
+  std::vector<Term>& log = logs_[node.value];
+  const raft::Log& now = core.log();
+  std::uint64_t same = std::min<std::uint64_t>(log.size(), now.last_index().value);
+  while (same > 0 && log[same - 1] != now.term_at(LogIndex(same))) {
+    --same;
+  }
+  if (same < log.size()) {
+    if (led) {
+      fail(Invariant::leader_append_only, node,
+           fmt::format("leads in term {} and has removed the entry {} of term {}", core.hard_state().term, same + 1,
+                       log[same]));
+    }
+    log.resize(same);
+  }
+  for (LogIndex index(same + 1); index <= now.last_index(); index = index.next()) {
+    take(node, core, index);
+  }
+}
+
+void LogOracle::take(NodeId node, const raft::Core& core, LogIndex index) {
+  const Term term = core.log().term_at(index);
+  std::vector<Term>& log = logs_[node.value];
+  learn_before(node, index, term, log.empty() ? Term() : log.back());
+  log.push_back(term);
+  if (index >= core.log().first_cached()) {
+    learn(node, core.log().entry(index));
+  }
+}
+
+void LogOracle::elected(NodeId node, const raft::Core& core) {
+  for (std::size_t position = 0; position < committed_.size(); ++position) {
+    const Committed& known = committed_[position];
+    const LogIndex index(position + 1);
+    if (known.observed_in < core.hard_state().term && !core.log().matches(index, known.term)) {
+      fail(Invariant::leader_completeness, node,
+           fmt::format("leads in term {} without the entry {} of term {} that was committed before",
+                       core.hard_state().term, index, known.term));
+      return;
+    }
+  }
+}
+
+void LogOracle::committed(NodeId node, const raft::Core& core, LogIndex index) {
+  const Term term = core.log().term_at(index);
+  if (index.value > committed_.size()) {
+    committed_.push_back({term, core.hard_state().term});
+  }
+  Committed& known = committed_[index.value - 1];
+  if (known.term != term) {
+    fail(Invariant::state_machine_safety, node,
+         fmt::format("has committed an entry of term {} at index {}, where one of term {} is committed", term, index,
+                     known.term));
+    return;
+  }
+  if (!known.told) {
+    check_content(node, index, known);
+  }
+}
+
+const LogOracle::Content* LogOracle::find(LogIndex index, Term term) const {
+  if (index == LogIndex() || index.value > contents_.size()) {
+    return nullptr;
+  }
+  const std::vector<Content>& at_index = contents_[index.value - 1];
+  const auto found = std::ranges::find(at_index, term, &Content::term);
+  return found == at_index.end() ? nullptr : &*found;
+}
+
+LogOracle::Content& LogOracle::content(LogIndex index, Term term) {
+  contents_.resize(std::max<std::size_t>(contents_.size(), index.value));
+  std::vector<Content>& at_index = contents_[index.value - 1];
+  const auto found = std::ranges::find(at_index, term, &Content::term);
+  if (found != at_index.end()) {
+    return *found;
+  }
+  Content fresh;
+  fresh.term = term;
+  at_index.push_back(std::move(fresh));
+  return at_index.back();
+}
+
+void LogOracle::learn_before(NodeId node, LogIndex index, Term term, Term before) {
+  Content& known = content(index, term);
+  if (known.before.value_or(before) != before) {
+    fail(Invariant::log_matching, node,
+         fmt::format("has the entry {} of term {} after one of term {}, where others have one of term {}", index, term,
+                     before, *known.before));
+  }
+  known.before = before;
+}
+
+void LogOracle::learn(NodeId node, const Entry& entry) {
+  // The body begins with the checksum of the rest, which whoever decoded or made it has compared.
+  const auto checksum = ByteReader(entry.body.view()).number<std::uint32_t>();
+  Content& known = content(entry.index, entry.term);
+  if (known.checksum) {
+    if (*known.checksum != checksum) {
+      fail(Invariant::log_matching, node,
+           fmt::format("has another entry of term {} at index {} than others", entry.term, entry.index));
+    }
+    return;
+  }
+  known.checksum = checksum;
+  if (entry.type != EntryType::command) {
+    return;
+  }
+  const auto command = kv::decode_command(entry.payload());
+  const auto name = command ? name_in(command->value) : std::nullopt;
+  if (!name) {
+    fail(Invariant::log_matching, node, fmt::format("has a command at index {} that no client gave", entry.index));
+    return;
+  }
+  known.set = CommittedSet{Bytes(command->key), *name, command->once.has_value()};
+}
+
+void LogOracle::check_content(NodeId node, LogIndex index, Committed& known) {
+  const Content* entry = find(index, known.term);
+  known.told = entry != nullptr && entry->checksum;
+  if (!known.told || !entry->set) {
+    return;
+  }
+  const WriteName name = entry->set->name;
+  const auto [place, first] = committed_names_.try_emplace(name.value, index);
+  known.repeat = !first && entry->set->once;
+  if (!first && !known.repeat) {
+    fail(Invariant::exactly_once, node,
+         fmt::format("has committed one SET twice, at indexes {} and {}", place->second, index));
+  }
+  if (refused_.contains(name)) {
+    fail(Invariant::exactly_once, node,
+         fmt::format("has committed at index {} a SET that was answered as certainly not stored", index));
+  }
+}
+
+void LogOracle::sent(NodeId node, const raft::AppendEntries& message) {
+  Term before = message.prev_log_term;
+  for (const Entry& entry : message.entries) {
+    learn_before(node, entry.index, entry.term, before);
+    learn(node, entry);
+    before = entry.term;
+  }
+}
+
+void LogOracle::refused(WriteName name) {
+  refused_.insert(name);
+  if (const auto place = committed_names_.find(name.value); place != committed_names_.end()) {
+    violated_(Invariant::exactly_once,
+              fmt::format("a SET was answered as certainly not stored, but is committed at index {}", place->second));
+  }
+}
+
+const CommittedSet* LogOracle::committed_set(LogIndex index) const {
+  const Content* entry = find(index, committed_term(index));
+  if (entry != nullptr && committed_[index.value - 1].repeat) {
+    return nullptr;
+  }
+  return entry != nullptr && entry->set ? &*entry->set : nullptr;
+}
+
+Term LogOracle::committed_term(LogIndex index) const {
+  return index == LogIndex() || index.value > committed_.size() ? Term() : committed_[index.value - 1].term;
+}
+
+Term LogOracle::term_in_log(NodeId node, LogIndex index) const {
+  const std::vector<Term>& log = logs_[node.value];
+  return index == LogIndex() || index.value > log.size() ? Term() : log[index.value - 1];
+}
+
+}  // namespace strata::sim

@@ -1,0 +1,79 @@
+// All entries that ever were, which of them are committed, and whether the logs of all nodes fit: invariants 2 to 5 and
+// 22.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/entry.hpp"
+#include "base/ids.hpp"
+#include "raft/core.hpp"
+#include "sim/history.hpp"
+#include "sim/invariants.hpp"
+#include "sim/network.hpp"
+
+namespace strata::sim {
+
+class LogOracle {
+ public:
+  explicit LogOracle(Violated violated) : violated_(std::move(violated)) {}
+
+  // A node begins a new life.
+  void started(NodeId node);
+  // The log of a node may have changed. `led`: it led in its term before that, too.
+  void look(NodeId node, const raft::Core& core, bool led);
+  // It has become a leader.
+  void elected(NodeId node, const raft::Core& core);
+  // The node knows this one to be committed; its log holds it.
+  void committed(NodeId node, const raft::Core& core, LogIndex index);
+  // Seen in a message of the node's.
+  void sent(NodeId node, const raft::AppendEntries& message);
+  // The SET was answered by an error that says that it was not appended and never will be.
+  void refused(WriteName name);
+
+  // What is committed at `index`; nullptr when that is no SET, or one that was repeated and had been done before, or
+  // not known to be committed.
+  const CommittedSet* committed_set(LogIndex index) const;
+  // 0: nothing is known to be committed there.
+  Term committed_term(LogIndex index) const;
+  LogIndex last_committed() const { return LogIndex(committed_.size()); }
+  // The term of the entry in the node's log; 0: it has none.
+  Term term_in_log(NodeId node, LogIndex index) const;
+
+ private:
+  // There is one for an index and a term, ever, and one before it.
+  struct Content {
+    Term term;
+    std::optional<Term> before;             // of the entry before it
+    std::optional<std::uint32_t> checksum;  // when the entry itself was seen
+    std::optional<CommittedSet> set;
+  };
+  struct Committed {
+    Term term;
+    Term observed_in;     // term of the node that was first seen to have committed it
+    bool told = false;    // its content was known and looked at
+    bool repeat = false;  // of what is committed before
+  };
+
+  void fail(Invariant invariant, NodeId node, const std::string& what);
+  void take(NodeId node, const raft::Core& core, LogIndex index);
+  void learn(NodeId node, const Entry& entry);
+  void learn_before(NodeId node, LogIndex index, Term term, Term before);
+  Content& content(LogIndex index, Term term);
+  const Content* find(LogIndex index, Term term) const;
+  void check_content(NodeId node, LogIndex index, Committed& known);
+
+  Violated violated_;
+  std::array<std::vector<Term>, max_nodes + 1> logs_;            // by node; the terms from index 1 on
+  std::vector<std::vector<Content>> contents_;                   // from index 1 on
+  std::vector<Committed> committed_;                             // from index 1 on
+  std::unordered_map<std::uint64_t, LogIndex> committed_names_;  // never iterated
+  std::set<WriteName> refused_;
+};
+
+}  // namespace strata::sim
