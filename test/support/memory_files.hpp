@@ -90,8 +90,8 @@ class MemoryFiles final : public wal::FileSystem {
   void set_content(const std::string& path, BytesView bytes);
   bool exists(const std::string& path) const;
 
-  // For oracles: as the process sees it, or, `durable`, what is there whatever a loss of power takes. Nothing when there
-  // is no such file.
+  // For oracles: as the process sees it, or, `durable`, what is there whatever a loss of power takes. Nothing when
+  // there is no such file.
   std::optional<std::uint64_t> size_of(const std::string& path, bool durable) const;
   // How much was read, up to the size of `into`.
   std::size_t look(const std::string& path, bool durable, std::uint64_t offset, std::span<char> into) const;
