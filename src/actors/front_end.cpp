@@ -6,8 +6,10 @@ namespace strata::actors {
 
 namespace {
 
-// How finely deadlines are looked at, while anything is pending. Answers leave so much before their time is out.
+// How finely deadlines are looked at, while anything is pending.
 constexpr Duration tick_interval = std::chrono::milliseconds(20);
+// A deadline lies so much before the time is out: a tick, and something for a busy thread and the way.
+constexpr Duration margin = std::chrono::milliseconds(30);
 constexpr std::string_view busy_text = "the node has as many requests pending as --max-pending allows; try again later";
 
 }  // namespace
@@ -20,7 +22,7 @@ FrontEnd::FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMail
       raft_(raft),
       clock_(clock),
       outbox_(options_.max_pending, peers, clients),
-      sets_({options_.self, options_.incarnation, options_.ack, options_.max_sessions}, outbox_, raft),
+      sets_(options_.self, options_.incarnation, {options_.ack, options_.max_sessions}, outbox_, raft),
       reads_(state_, outbox_, raft),
       started_(clock.now()),
       now_(started_) {}
@@ -77,19 +79,19 @@ void FrontEnd::on(ForwardedFrom& forwarded) {
 
 void FrontEnd::handle(Admitted request, wire::SetRequest& set) {
   sets_.take(std::move(request), std::move(set), now_ + options_.leader_wait,
-             now_ + options_.request_timeout - tick_interval);
+             now_ + options_.request_timeout - margin);
 }
 
 void FrontEnd::handle(Admitted request, wire::GetRequest& get) {
   reads_.take(std::move(request), std::move(get), now_ + options_.leader_wait,
-              now_ + options_.request_timeout - tick_interval);
+              now_ + options_.request_timeout - margin);
 }
 
 void FrontEnd::handle(Admitted request, const wire::StatusRequest&) {
   const StatusWanted wanted{++last_status_};
   if (raft_.post(wanted, sizeof wanted) == PostResult::accepted) {
     status_asked_.emplace(wanted.request,
-                          StatusAsked{std::move(request), now_ + options_.request_timeout - tick_interval});
+                          StatusAsked{std::move(request), now_ + options_.request_timeout - margin});
   } else {
     outbox_.error(request, wire::ErrorCode::busy, "Raft's mailbox is full; try again later");
   }

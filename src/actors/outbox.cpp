@@ -6,6 +6,10 @@
 
 namespace strata::actors {
 
+namespace {
+constexpr std::string_view perhaps_text = "the leader that had the write was lost, and no other settled it in time";
+}
+
 bool Outbox::admit(std::size_t bytes) {
   if (pending_ > 0 && pending_ + backlog_ + bytes > max_pending_) {
     return false;
@@ -24,10 +28,14 @@ void Outbox::error(const Admitted& request, wire::ErrorCode code, std::string_vi
   reply(request, wire::ErrorReply{code, std::string(text), std::nullopt});
 }
 
-void Outbox::not_appended(const Admitted& request, std::string_view text) {
+void Outbox::not_appended(const Admitted& request, wire::ErrorCode code, std::string_view text) {
   const auto* peer = std::get_if<PeerOrigin>(&request.from);
-  if (peer == nullptr) {
-    error(request, wire::ErrorCode::unavailable, text);
+  if (request.perhaps_appended) {
+    error(request, wire::ErrorCode::unknown, perhaps_text);
+    return;
+  }
+  if (peer == nullptr || code != wire::ErrorCode::unavailable) {
+    error(request, code, text);
     return;
   }
   STRATA_ASSERT(pending_ >= request.bytes);

@@ -29,6 +29,9 @@ using Origin = std::variant<wire::ClientAddress, PeerOrigin>;
 struct Admitted {
   Origin from;
   std::size_t bytes = 0;
+  // A SET with ONCE of which an earlier copy was in the hands of a leader that was lost: it may be applied, whatever
+  // becomes of a later copy.
+  bool perhaps_appended = false;
 };
 
 class Outbox {
@@ -46,8 +49,9 @@ class Outbox {
   // Answers and gives the admitted bytes back.
   void reply(const Admitted& request, wire::ReplyBody body);
   void error(const Admitted& request, wire::ErrorCode code, std::string_view text);
-  // It was certainly never appended here: UNAVAILABLE with `text` for a client; a member may send it elsewhere.
-  void not_appended(const Admitted& request, std::string_view text);
+  // This copy of the SET was certainly never appended: the error, or UNKNOWN if another copy may have been. A member
+  // that passed it on is told in place of UNAVAILABLE that it may send it elsewhere.
+  void not_appended(const Admitted& request, wire::ErrorCode code, std::string_view text);
   // Answers a request that was not admitted.
   void refuse(const Origin& from, wire::ErrorCode code, std::string_view text);
 

@@ -237,7 +237,8 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
   } else if (auto* sets = std::get_if<wire::ForwardSets>(&frame.message)) {
     deliver_to_front_end(actors::ForwardedFrom{from, std::move(*sets)}, bytes);
   } else if (auto* replies = std::get_if<wire::ForwardReplies>(&frame.message)) {
-    deliver_to_front_end(actors::ForwardAnswersFrom{from, std::move(*replies)}, bytes);
+    // Owed: the front end asked for them, and a lost one is an UNKNOWN that need not be.
+    front_end_->post_owed(actors::ForwardAnswersFrom{from, std::move(*replies)}, bytes);
   } else {
     deliver_to_front_end(actors::HelloFrom{from, std::move(std::get<wire::Hello>(frame.message))}, bytes);
   }

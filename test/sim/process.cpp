@@ -188,7 +188,7 @@ void Process::deliver(wire::PeerFrame frame) {
   } else if (auto* sets = std::get_if<wire::ForwardSets>(&frame.message)) {
     deliver_to_front_end(actors::ForwardedFrom{from, std::move(*sets)}, bytes);
   } else if (auto* replies = std::get_if<wire::ForwardReplies>(&frame.message)) {
-    deliver_to_front_end(actors::ForwardAnswersFrom{from, std::move(*replies)}, bytes);
+    actors_->front_end().post_owed(actors::ForwardAnswersFrom{from, std::move(*replies)}, bytes);
   } else {
     deliver_to_front_end(actors::HelloFrom{from, std::get<wire::Hello>(std::move(frame.message))}, bytes);
   }

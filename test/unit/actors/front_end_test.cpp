@@ -1,97 +1,27 @@
-#include "actors/front_end.hpp"
-
-#include <doctest/doctest.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <string>
-
-#include "kv/command.hpp"
-#include "manual_ports.hpp"
+#include "front_end_harness.hpp"
 
 namespace strata::actors {
 namespace {
 
 using namespace std::chrono_literals;
+using test::FrontEndHarness;
+using test::other;
+using test::self;
 
-constexpr NodeId self{1};
-constexpr NodeId other{2};
+FrontEndOptions in_life(std::uint64_t incarnation) {
+  FrontEndOptions options;
+  options.incarnation = Incarnation(incarnation);
+  return options;
+}
 
-struct Harness {
-  explicit Harness(std::size_t max_pending = 1 << 20, Incarnation incarnation = Incarnation(1)) {
-    FrontEndOptions options;
-    options.self = self;
-    options.incarnation = incarnation;
-    options.members = {{self, "tcp://a", {}}, {other, "tcp://b", {}}};
-    options.max_pending = max_pending;
-    front_end = std::make_unique<FrontEnd>(options, kv::StateMachine(), mailbox, raft, clock, peers, replies);
-    boost::asio::co_spawn(context, front_end->run(), boost::asio::detached);
-    run();
-  }
-  ~Harness() {
-    mailbox.close();
-    run();
-  }
-
-  void run() {
-    context.restart();
-    context.poll();
-  }
-  void post(FrontEndMessage message) {
-    mailbox.post_owed(std::move(message), 0);
-    run();
-  }
-  void request(const std::string& client, wire::RequestBody body) {
-    ClientRequests batch;
-    batch.requests.push_back({{client}, std::move(body)});
-    post(std::move(batch));
-  }
-  void set(const std::string& client, const std::string& key, const std::string& value) {
-    request(client, wire::SetRequest{key, value, {}, {}, false});
-  }
-  void get(const std::string& client, const std::string& key) {
-    request(client, wire::GetRequest{key, false, {}, false});
-  }
-  void lead(Term term = Term(1)) { post(raft::Leadership{raft::Role::leader, term, self, true}); }
-  void follow(NodeId leader, Term term = Term(1)) {
-    post(raft::Leadership{raft::Role::follower, term, leader, leader != NodeId()});
-  }
-  void advance(Duration by) {
-    clock.advance(by);
-    run();
-  }
-  void commit(LogIndex index, BytesView key, BytesView value) {
-    post(Committed{{make_entry(EntryType::command, Term(1), index, kv::encode_command({key, value}))}});
-  }
-
-  template <class Message>
-  std::vector<Message> asked_of_raft() {
-    std::vector<Message> found;
-    for (RaftMessage& message : raft.take()) {
-      if (auto* wanted = std::get_if<Message>(&message)) {
-        found.push_back(std::move(*wanted));
-      }
-    }
-    return found;
-  }
-  template <class Reply>
-  const Reply& only_reply() {
-    REQUIRE(replies.sent.size() == 1);
-    return std::get<Reply>(replies.sent.front().body);
-  }
-
-  boost::asio::io_context context{1};
-  test::ManualClock clock;
-  test::KeptPeers peers;
-  test::KeptReplies replies;
-  FrontEndMailbox mailbox{context.get_executor(), {}};
-  RaftMailbox raft{context.get_executor(), {}};
-  std::unique_ptr<FrontEnd> front_end;
-};
+FrontEndOptions with_room_for(std::size_t bytes) {
+  FrontEndOptions options;
+  options.max_pending = bytes;
+  return options;
+}
 
 TEST_CASE("a SET on the leader is answered once its entry is applied, with its index and durability") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   node.set("c", "k", "v");
   const auto proposed = node.asked_of_raft<raft::Propose>();
@@ -105,7 +35,7 @@ TEST_CASE("a SET on the leader is answered once its entry is applied, with its i
 }
 
 TEST_CASE("the SETs of one batch are one proposal, and each gets its own revision") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   ClientRequests batch;
   for (const char* client : {"a", "b", "c"}) {
@@ -127,7 +57,7 @@ TEST_CASE("the SETs of one batch are one proposal, and each gets its own revisio
 }
 
 TEST_CASE("a SET that meets no leader waits, and goes on when there is one") {
-  Harness node;
+  FrontEndHarness node;
   node.set("c", "k", "v");
   node.advance(1s);
   CHECK(node.replies.sent.empty());
@@ -136,7 +66,7 @@ TEST_CASE("a SET that meets no leader waits, and goes on when there is one") {
 }
 
 TEST_CASE("a leader that has not committed in its term yet makes requests wait") {
-  Harness node;
+  FrontEndHarness node;
   node.post(raft::Leadership{raft::Role::leader, Term(1), self, false});
   node.set("c", "k", "v");
   CHECK(node.asked_of_raft<raft::Propose>().empty());
@@ -145,7 +75,7 @@ TEST_CASE("a leader that has not committed in its term yet makes requests wait")
 }
 
 TEST_CASE("after two seconds without a leader a SET and a GET are UNAVAILABLE") {
-  Harness node;
+  FrontEndHarness node;
   node.set("c", "k", "v");
   node.get("d", "k");
   for (int step = 0; step < 105; ++step) {
@@ -158,7 +88,7 @@ TEST_CASE("after two seconds without a leader a SET and a GET are UNAVAILABLE") 
 }
 
 TEST_CASE("a follower passes a SET on once, and gives the leader's answer back") {
-  Harness node;
+  FrontEndHarness node;
   node.follow(other);
   node.set("c", "k", "v");
   REQUIRE(node.peers.sent.size() == 1);
@@ -173,11 +103,12 @@ TEST_CASE("a follower passes a SET on once, and gives the leader's answer back")
 }
 
 TEST_CASE("a forwarded SET is sent again only after the leader said that it did not append it") {
-  Harness node;
+  FrontEndHarness node;
   node.follow(other);
   node.set("c", "k", "v");
   const auto id = std::get<wire::ForwardSets>(node.peers.sent[0].message).sets[0].id;
   node.post(ForwardAnswersFrom{other, {{{id, wire::NotAppended()}}}});
+  node.advance(20ms);
   CHECK(node.peers.sent.size() == 2);
   CHECK(node.replies.sent.empty());
 }
@@ -185,12 +116,12 @@ TEST_CASE("a forwarded SET is sent again only after the leader said that it did 
 TEST_CASE("a late answer to a SET that an earlier incarnation forwarded answers none of this one's") {
   std::uint64_t earlier = 0;
   {
-    Harness node(1 << 20, Incarnation(1));
+    FrontEndHarness node(in_life(1));
     node.follow(other);
     node.set("c", "k", "v");
     earlier = std::get<wire::ForwardSets>(node.peers.sent.at(0).message).sets.at(0).id;
   }
-  Harness node(1 << 20, Incarnation(2));
+  FrontEndHarness node(in_life(2));
   node.follow(other);
   node.set("c", "k", "v");
   node.post(ForwardAnswersFrom{other, {{{earlier, wire::SetReply{LogIndex(1), Durability::synced}}}}});
@@ -198,7 +129,7 @@ TEST_CASE("a late answer to a SET that an earlier incarnation forwarded answers 
 }
 
 TEST_CASE("a forwarded SET is UNKNOWN when its leader is lost") {
-  Harness node;
+  FrontEndHarness node;
   node.follow(other);
   node.set("c", "k", "v");
   node.follow(NodeId(), Term(2));
@@ -206,7 +137,7 @@ TEST_CASE("a forwarded SET is UNKNOWN when its leader is lost") {
 }
 
 TEST_CASE("an appended SET is UNKNOWN when leadership is lost, even if it is won again") {
-  Harness node;
+  FrontEndHarness node;
   node.lead(Term(1));
   node.set("c", "k", "v");
   const auto proposed = node.asked_of_raft<raft::Propose>();
@@ -218,7 +149,7 @@ TEST_CASE("an appended SET is UNKNOWN when leadership is lost, even if it is won
 }
 
 TEST_CASE("a refused proposal was certainly never appended: UNAVAILABLE, or BUSY when too much waits") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   node.set("c", "k", "v");
   node.post(raft::ProposalsRefused{node.asked_of_raft<raft::Propose>().at(0).id, raft::RefusalReason::not_leader});
@@ -231,7 +162,7 @@ TEST_CASE("a refused proposal was certainly never appended: UNAVAILABLE, or BUSY
 }
 
 TEST_CASE("an appended SET that is not committed in time is UNKNOWN before its time is out, and answered once") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   node.set("c", "k", "v");
   node.post(raft::ProposalsAppended{node.asked_of_raft<raft::Propose>().at(0).id, Term(1), LogIndex(1)});
@@ -244,7 +175,7 @@ TEST_CASE("an appended SET that is not committed in time is UNKNOWN before its t
 }
 
 TEST_CASE("the GETs of one batch share one read index, and wait until it is applied") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   ClientRequests batch;
   batch.requests.push_back({{"a"}, wire::GetRequest{"k", false, {}, false}});
@@ -262,7 +193,7 @@ TEST_CASE("the GETs of one batch share one read index, and wait until it is appl
 }
 
 TEST_CASE("a GET whose read index could not be had is asked again under a fresh id") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   node.get("c", "k");
   const auto first = node.asked_of_raft<raft::Read>();
@@ -273,14 +204,14 @@ TEST_CASE("a GET whose read index could not be had is asked again under a fresh 
 }
 
 TEST_CASE("a LOCAL GET is served at once, without a leader") {
-  Harness node;
+  FrontEndHarness node;
   node.commit(LogIndex(1), "k", "v");
   node.request("c", wire::GetRequest{"k", true, {}, false});
   CHECK(node.only_reply<wire::GetReply>().value == "v");
 }
 
 TEST_CASE("a LOCAL GET with MIN waits until that revision is applied, and is UNAVAILABLE when it is not in time") {
-  Harness node;
+  FrontEndHarness node;
   node.request("c", wire::GetRequest{"k", true, LogIndex(1), false});
   node.request("d", wire::GetRequest{"k", true, LogIndex(7), false});
   CHECK(node.replies.sent.empty());
@@ -294,7 +225,7 @@ TEST_CASE("a LOCAL GET with MIN waits until that revision is applied, and is UNA
 }
 
 TEST_CASE("beyond the admission limit a request is BUSY, and room comes back with the answers") {
-  Harness node(1000);
+  FrontEndHarness node(with_room_for(1000));
   node.set("a", "k", std::string(900, 'v'));
   node.set("b", "k", std::string(900, 'v'));
   CHECK(node.only_reply<wire::ErrorReply>().code == wire::ErrorCode::busy);
@@ -305,7 +236,7 @@ TEST_CASE("beyond the admission limit a request is BUSY, and room comes back wit
 }
 
 TEST_CASE("replies that a slow client does not take count as pending") {
-  Harness node(1000);
+  FrontEndHarness node(with_room_for(1000));
   node.set("a", "k", "v");
   node.post(ReplyBacklog{5000});
   node.set("b", "k", "v");
@@ -313,7 +244,7 @@ TEST_CASE("replies that a slow client does not take count as pending") {
 }
 
 TEST_CASE("a SET that another member passed on is answered to it, and refused as not appended by a follower") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   node.post(ForwardedFrom{other, {{{7, {"k", "v", {}, {}, false}}}}});
   node.post(raft::ProposalsAppended{node.asked_of_raft<raft::Propose>().at(0).id, Term(1), LogIndex(1)});
@@ -330,7 +261,7 @@ TEST_CASE("a SET that another member passed on is answered to it, and refused as
 }
 
 TEST_CASE("finishing answers everything: what waits is UNAVAILABLE, what was appended is UNKNOWN") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   node.set("appended", "k", "v");
   node.post(raft::ProposalsAppended{node.asked_of_raft<raft::Propose>().at(0).id, Term(1), LogIndex(1)});
@@ -349,7 +280,7 @@ TEST_CASE("finishing answers everything: what waits is UNAVAILABLE, what was app
 }
 
 TEST_CASE("finishing still answers OK to what is committed within its patience") {
-  Harness node;
+  FrontEndHarness node;
   node.lead();
   node.set("c", "k", "v");
   node.post(raft::ProposalsAppended{node.asked_of_raft<raft::Propose>().at(0).id, Term(1), LogIndex(1)});

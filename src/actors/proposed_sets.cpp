@@ -1,0 +1,161 @@
+#include "actors/proposed_sets.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/set_answers.hpp"
+#include "base/assert.hpp"
+#include "kv/command.hpp"
+
+namespace strata::actors {
+
+namespace {
+
+kv::SetCommand command_of(const wire::SetRequest& set, std::uint32_t max_sessions) {
+  kv::SetCommand command{set.key, set.value};
+  if (set.once) {
+    command.once = kv::Once{set.once->client, set.once->number, set.once->since, max_sessions};
+  }
+  command.if_revision = set.if_revision;
+  return command;
+}
+
+}  // namespace
+
+void ProposedSets::add(Admitted request, const wire::SetRequest& set, TimePoint deadline) {
+  gathered_.payloads.push_back(kv::encode_command(command_of(set, settings_.max_sessions)));
+  gathered_batch_.sets.push_back({std::move(request), deadline});
+  gathered_batch_.due = std::min(gathered_batch_.due, deadline);
+}
+
+void ProposedSets::flush() {
+  if (gathered_.payloads.empty()) {
+    return;
+  }
+  std::size_t bytes = 0;
+  for (const Bytes& payload : gathered_.payloads) {
+    bytes += payload.size() + sizeof payload;
+  }
+  Batch batch = std::exchange(gathered_batch_, {});
+  batch.id = gathered_.id = raft::ProposalId(++last_proposal_);
+  const PostResult posted = raft_.post(std::exchange(gathered_, {}), bytes);
+  if (posted == PostResult::accepted) {
+    proposed_.push_back(std::move(batch));
+  } else if (posted == PostResult::full) {
+    not_appended(batch, wire::ErrorCode::busy, "Raft's mailbox is full; not stored, try again later");
+  } else {
+    not_appended(batch, wire::ErrorCode::unavailable, set_answers::stopping);
+  }
+}
+
+void ProposedSets::on(const raft::ProposalsAppended& appended) {
+  Batch batch = std::move(proposed_.front());
+  proposed_.pop_front();
+  STRATA_ASSERT(batch.id == appended.id);
+  appended_.push_back({appended.term, appended.first, std::move(batch)});
+}
+
+void ProposedSets::on(const raft::ProposalsRefused& refused) {
+  Batch batch = std::move(proposed_.front());
+  proposed_.pop_front();
+  STRATA_ASSERT(batch.id == refused.id);
+  if (refused.reason == raft::RefusalReason::too_much_uncommitted) {
+    not_appended(batch, wire::ErrorCode::busy, "too much is not yet committed; not stored, try again later");
+  } else {
+    not_appended(batch, wire::ErrorCode::unavailable, set_answers::no_leader);
+  }
+}
+
+void ProposedSets::applied(const Entry& entry, const std::optional<kv::Outcome>& outcome) {
+  if (appended_.empty() || entry.index < appended_.front().first) {
+    return;
+  }
+  Appended& appended = appended_.front();
+  STRATA_ASSERT(entry.index <= appended.last());
+  Pending& set = appended.batch.sets[entry.index - appended.first];
+  // The index alone says nothing: another leader's entry may have taken the place.
+  const bool is_ours = entry.term == appended.term;
+  if (!std::exchange(set.answered, true)) {
+    if (is_ours) {
+      outbox_.reply(set.request, reply_of(outcome.value()));
+    } else {
+      outbox_.error(set.request, wire::ErrorCode::unknown, set_answers::lost_leader);
+    }
+  }
+  if (entry.index == appended.last()) {
+    appended_.pop_front();
+  }
+}
+
+wire::ReplyBody ProposedSets::reply_of(const kv::Outcome& outcome) const {
+  if (const auto* stored = std::get_if<kv::Stored>(&outcome)) {
+    return wire::SetReply{stored->revision, settings_.ack};
+  }
+  if (const auto* conflict = std::get_if<kv::Conflict>(&outcome)) {
+    return wire::ErrorReply{wire::ErrorCode::conflict, "the key has another revision than IF says; nothing was stored",
+                            conflict->revision};
+  }
+  return wire::ErrorReply{wire::ErrorCode::stale_number,
+                          "a later number of this client was used, or its session may have been forgotten",
+                          std::nullopt};
+}
+
+void ProposedSets::not_appended(Batch& batch, wire::ErrorCode code, std::string_view text) {
+  for (Pending& set : batch.sets) {
+    if (!std::exchange(set.answered, true)) {
+      outbox_.not_appended(set.request, code, text);
+    }
+  }
+}
+
+void ProposedSets::unknown(Batch& batch, std::string_view text) {
+  for (Pending& set : batch.sets) {
+    if (!std::exchange(set.answered, true)) {
+      outbox_.error(set.request, wire::ErrorCode::unknown, text);
+    }
+  }
+}
+
+void ProposedSets::expire(Batch& batch, TimePoint now) {
+  if (now < batch.due) {
+    return;
+  }
+  batch.due = TimePoint::max();
+  for (Pending& set : batch.sets) {
+    if (set.answered) {
+      continue;
+    }
+    if (set.deadline <= now) {
+      set.answered = true;
+      outbox_.error(set.request, wire::ErrorCode::unknown, set_answers::out_of_time);
+    } else {
+      batch.due = std::min(batch.due, set.deadline);
+    }
+  }
+}
+
+void ProposedSets::expire(TimePoint now) {
+  for (Batch& batch : proposed_) {
+    expire(batch, now);
+  }
+  for (Appended& appended : appended_) {
+    expire(appended.batch, now);
+  }
+}
+
+void ProposedSets::lose_appended() {
+  for (Appended& appended : std::exchange(appended_, {})) {
+    unknown(appended.batch, set_answers::lost_leader);
+  }
+}
+
+void ProposedSets::give_up() {
+  for (Batch& batch : proposed_) {
+    unknown(batch, set_answers::stopped);
+  }
+  for (Appended& appended : appended_) {
+    unknown(appended.batch, set_answers::stopped);
+  }
+}
+
+}  // namespace strata::actors

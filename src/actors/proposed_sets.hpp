@@ -1,0 +1,80 @@
+// The SETs that this node's Raft has in hand: gathered, proposed, appended, applied and answered. Owned and called by
+// the SET path only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "actors/messages.hpp"
+#include "actors/outbox.hpp"
+#include "base/durability.hpp"
+#include "base/entry.hpp"
+#include "kv/outcome.hpp"
+#include "raft/core.hpp"
+
+namespace strata::actors {
+
+struct ProposedSetsSettings {
+  Durability ack = Durability::synced;
+  std::uint32_t max_sessions = 1;  // what the entries say of it
+};
+
+class ProposedSets {
+ public:
+  ProposedSets(ProposedSetsSettings settings, Outbox& outbox, RaftMailbox& raft)
+      : settings_(settings), outbox_(outbox), raft_(raft) {}
+
+  // Proposed with the next flush. At `deadline` it is UNKNOWN, unless it was answered.
+  void add(Admitted request, const wire::SetRequest& set, TimePoint deadline);
+  void flush();
+
+  void on(const raft::ProposalsAppended& appended);
+  void on(const raft::ProposalsRefused& refused);
+  // The entry was applied, with this outcome if it carries a command. Called for every entry, in order.
+  void applied(const Entry& entry, const std::optional<kv::Outcome>& outcome);
+
+  void expire(TimePoint now);
+  // What was appended is UNKNOWN: its leader, this node, is none any more. (What is only proposed will be refused.)
+  void lose_appended();
+  // Everything is UNKNOWN: the node stops.
+  void give_up();
+  bool idle() const { return proposed_.empty() && appended_.empty(); }
+
+ private:
+  struct Pending {
+    Admitted request;
+    TimePoint deadline;
+    bool answered = false;
+  };
+  // Proposed together, so their indexes are consecutive.
+  struct Batch {
+    raft::ProposalId id;
+    std::vector<Pending> sets;
+    TimePoint due = TimePoint::max();  // the first deadline of those that are not answered
+  };
+  struct Appended {
+    Term term;
+    LogIndex first;
+    Batch batch;
+    LogIndex last() const { return first + (batch.sets.size() - 1); }
+  };
+
+  wire::ReplyBody reply_of(const kv::Outcome& outcome) const;
+  void not_appended(Batch& batch, wire::ErrorCode code, std::string_view text);
+  void unknown(Batch& batch, std::string_view text);
+  void expire(Batch& batch, TimePoint now);
+
+  ProposedSetsSettings settings_;
+  Outbox& outbox_;
+  RaftMailbox& raft_;
+  raft::Propose gathered_;
+  Batch gathered_batch_;
+  std::uint64_t last_proposal_ = 0;
+  std::deque<Batch> proposed_;
+  std::deque<Appended> appended_;
+};
+
+}  // namespace strata::actors

@@ -1,0 +1,14 @@
+// What the texts of a SET's errors say; the code beside them is what programs read.
+#pragma once
+
+#include <string_view>
+
+namespace strata::actors::set_answers {
+
+inline constexpr std::string_view no_leader = "no leader is known; not stored, try again";
+inline constexpr std::string_view stopping = "this node is shutting down; not stored, ask another";
+inline constexpr std::string_view lost_leader = "the leader was lost before the write was known to be committed";
+inline constexpr std::string_view stopped = "the node stopped before the write was known to be committed";
+inline constexpr std::string_view out_of_time = "the time ran out before the write was known to be committed";
+
+}  // namespace strata::actors::set_answers
