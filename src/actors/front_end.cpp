@@ -78,8 +78,7 @@ void FrontEnd::on(ForwardedFrom& forwarded) {
 }
 
 void FrontEnd::handle(Admitted request, wire::SetRequest& set) {
-  sets_.take(std::move(request), std::move(set), now_ + options_.leader_wait,
-             now_ + options_.request_timeout - margin);
+  sets_.take(std::move(request), std::move(set), now_ + options_.leader_wait, now_ + options_.request_timeout - margin);
 }
 
 void FrontEnd::handle(Admitted request, wire::GetRequest& get) {
@@ -90,8 +89,7 @@ void FrontEnd::handle(Admitted request, wire::GetRequest& get) {
 void FrontEnd::handle(Admitted request, const wire::StatusRequest&) {
   const StatusWanted wanted{++last_status_};
   if (raft_.post(wanted, sizeof wanted) == PostResult::accepted) {
-    status_asked_.emplace(wanted.request,
-                          StatusAsked{std::move(request), now_ + options_.request_timeout - margin});
+    status_asked_.emplace(wanted.request, StatusAsked{std::move(request), now_ + options_.request_timeout - margin});
   } else {
     outbox_.error(request, wire::ErrorCode::busy, "Raft's mailbox is full; try again later");
   }

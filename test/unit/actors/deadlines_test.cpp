@@ -77,7 +77,9 @@ TEST_CASE("whatever holds a request up, its answer leaves before its time is out
   SUBCASE("a GET that is not applied") {
     node.request("c", wire::GetRequest{"k", true, LogIndex(9), false});
   }
-  SUBCASE("a STATUS") { node.request("c", wire::StatusRequest()); }
+  SUBCASE("a STATUS") {
+    node.request("c", wire::StatusRequest());
+  }
   const TimePoint due = node.clock.now() + 1s;
   while (node.replies.sent.empty() && node.clock.now() < due) {
     node.advance(10ms);

@@ -112,7 +112,9 @@ TEST_CASE("a ONCE that was with a lost leader is UNKNOWN, not UNAVAILABLE or BUS
   node.follow(other);
   node.request("c", once("v"));
   node.follow(NodeId(), Term(2));
-  SUBCASE("because there is none in time") { node.pass(5s); }
+  SUBCASE("because there is none in time") {
+    node.pass(5s);
+  }
   SUBCASE("because the next one did not append it, and no other comes") {
     node.follow(third, Term(3));
     node.answer_forwarded(third, wire::NotAppended());
@@ -134,7 +136,9 @@ TEST_CASE("a ONCE that was with a lost leader is UNKNOWN, not UNAVAILABLE or BUS
     const auto proposed = node.asked_of_raft<raft::Propose>();
     node.post(raft::ProposalsRefused{proposed.at(0).id, raft::RefusalReason::not_leader});
   }
-  SUBCASE("because this node stops") { node.post(Finish{1s}); }
+  SUBCASE("because this node stops") {
+    node.post(Finish{1s});
+  }
   CHECK(node.only_error() == wire::ErrorCode::unknown);
 }
 
