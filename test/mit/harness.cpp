@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <boost/asio/post.hpp>
+#include <cstdlib>
 #include <string>
 
 #include "kv/command.hpp"
@@ -12,13 +13,12 @@ namespace strata::mit {
 
 namespace {
 
-constexpr std::uint64_t seeds = 5;
 constexpr Duration longest_test = seconds(120);
 
 sim::Plan plan_for(std::size_t servers, std::uint64_t seed, const LabOptions& options) {
   sim::Plan plan = sim::quiet_plan(seed);
   plan.nodes = servers;
-  plan.clients = 1;
+  plan.clients = 1 + options.clerks;
   plan.heartbeat_interval = milliseconds(100);  // not more than ten a second
   plan.max_append_bytes = options.max_append_bytes;
   return plan;
@@ -26,7 +26,9 @@ sim::Plan plan_for(std::size_t servers, std::uint64_t seed, const LabOptions& op
 
 }  // namespace
 
-void for_seeds(const std::function<void(std::uint64_t seed)>& body) {
+void for_seeds(const std::function<void(std::uint64_t seed)>& body, std::uint64_t few) {
+  const char* wanted = std::getenv("STRATA_MIT_SEEDS");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const std::uint64_t seeds = wanted != nullptr ? std::stoull(wanted) : few;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     INFO("seed ", seed);
     body(seed);
@@ -46,6 +48,7 @@ Lab::~Lab() {
   tester_.halt();
   sleeping_.clear();
   CHECK(world_.failure().value_or("") == "");
+  CHECK(world_.history().check().value_or("") == "");
   CHECK((world_.elapsed() <= longest_test));
   world_.network().set_watcher(nullptr);
 }
@@ -59,6 +62,22 @@ void Lab::set_connected(Server server, bool connected) {
       const bool cut = !connected || !connected_[other];
       world_.network().cut(node_of(server), node_of(other), cut);
       world_.network().cut(node_of(other), node_of(server), cut);
+    }
+  }
+}
+
+void Lab::connect_all() {
+  for (Server server = 0; server < servers(); ++server) {
+    connect(server);
+  }
+}
+
+void Lab::partition(const std::vector<bool>& sides) {
+  for (Server from = 0; from < servers(); ++from) {
+    for (Server to = 0; to < servers(); ++to) {
+      if (from != to) {
+        world_.network().cut(node_of(from), node_of(to), sides[from] != sides[to]);
+      }
     }
   }
 }
@@ -82,6 +101,7 @@ void Lab::set_unreliable(bool unreliable) {
     faults.reordered_by = milliseconds(26);
   }
   world_.network().set_faults(faults);
+  world_.lose_for_clients(unreliable ? 100 : 0);
 }
 
 // ---- Leaders ----
@@ -210,6 +230,32 @@ const std::vector<Command>& Lab::committed() {
   return committed_;
 }
 
+std::vector<Command> Lab::committed_at(const Bytes& key) {
+  learn_committed();
+  std::vector<Command> found;
+  for (const LogIndex position : positions_) {
+    if (const sim::CommittedSet* set = world_.oracles().committed(position); set->key == key) {
+      found.push_back(set->name);
+    }
+  }
+  return found;
+}
+
+void Lab::check_states() {
+  learn_committed();
+  for (Server server = 0; server < servers(); ++server) {
+    std::map<Bytes, LogIndex> newest;
+    for (const LogIndex position : positions_) {
+      if (is_up(server) && position <= machine(server).actors().state().applied()) {
+        newest[world_.oracles().committed(position)->key] = position;
+      }
+    }
+    for (const auto& [key, position] : newest) {
+      has_applied(server, position, *world_.oracles().committed(position));
+    }
+  }
+}
+
 // The dictionary itself must say so: the labs' check that no two servers apply different commands at one index.
 bool Lab::has_applied(Server server, LogIndex index, const sim::CommittedSet& set) {
   if (!is_up(server) || machine(server).actors().state().applied() < index) {
@@ -318,10 +364,14 @@ void Lab::spawn(Script<> script) {
   });
 }
 
-void Lab::join() {
-  world_.run_until([this] { return scripts_ == 0 || error_; }, std::chrono::minutes(10));
+void Lab::run_until(const std::function<bool()>& done) {
+  const bool in_time = world_.run_until([&] { return error_ || done(); }, longest_test);
   require_well();
-  REQUIRE(scripts_ == 0);
+  REQUIRE(in_time);
+}
+
+void Lab::join() {
+  run_until([this] { return scripts_ == 0; });
 }
 
 Script<> Lab::pause(Duration time) {

@@ -55,6 +55,7 @@ enum class Retry { no, yes };
 
 struct LabOptions {
   std::size_t max_append_bytes = 1 << 20;  // entries in one message
+  std::size_t clerks = 0;
 };
 
 class Lab {
@@ -74,17 +75,24 @@ class Lab {
   // The server `distance` further, in a circle.
   Server after(Server server, std::size_t distance) const { return (server + distance) % servers(); }
 
+  sim::Client& client_of_clerk(std::size_t number) { return world_.client(1 + number); }
+  TimePoint now() { return world_.scheduler().now(); }
+
   // ---- Network and servers ----
   // A disconnected server and all others do not hear each other.
   void connect(Server server) { set_connected(server, true); }
   void disconnect(Server server) { set_connected(server, false); }
   bool is_connected(Server server) const { return connected_[server]; }
+  void connect_all();
+  // Servers hear those of their own side only.
+  void partition(const std::vector<bool>& sides);
   // It loses power, so it keeps only what it has made persistent. It is disconnected, too.
   void crash(Server server);
   // Crashes it when it runs, starts it, leaves it disconnected.
   void restart(Server server);
   bool is_up(Server server) { return machine(server).is_up(); }
-  // Messages take up to 26 ms, in any order, and every tenth is lost.
+  // Messages between servers take up to 26 ms, in any order, and of all messages, those of clients included, every tenth
+  // is lost.
   void set_unreliable(bool unreliable);
   void set_long_reordering(bool on) { traffic_.set_long_reordering(on); }
 
@@ -110,8 +118,11 @@ class Lab {
   std::optional<Command> wait(Index index, std::size_t servers, std::optional<Term> while_in);
   // No server has applied anything there.
   void check_nothing_at(Index index);
-  // All commands that are committed, in order.
+  // All commands that are committed, in order; a repeated one counts where it stands first.
   const std::vector<Command>& committed();
+  std::vector<Command> committed_at(const Bytes& key);
+  // Every server's dictionary has, of all commands up to where it has got, the last one of each key.
+  void check_states();
 
   // ---- Time ----
   void sleep(Duration time);
@@ -120,11 +131,11 @@ class Lab {
   Result run(Script<Result> script) {
     std::optional<Result> result;
     spawn(keep_result(std::move(script), &result));
-    join();
+    run_until([&result] { return result.has_value(); });
     return std::move(*result);
   }
   void spawn(Script<> script);
-  // Until all that was spawned has ended, ten minutes at most.
+  // Until all that was spawned has ended.
   void join();
 
   // ---- The same for scripts ----
@@ -154,6 +165,7 @@ class Lab {
   sim::Machine& machine(Server server) { return world_.machine(node_of(server)); }
   void set_connected(Server server, bool connected);
   void require_well();
+  void run_until(const std::function<bool()>& done);
   void wake_after(Duration time, Waiter waiter);
   std::map<Term, Server> leaders();
   std::optional<Started> find(Server server, LogIndex from, Command command);
@@ -176,7 +188,7 @@ class Lab {
   std::vector<LogIndex> positions_;  // of them, in the log
 };
 
-// The test body, once for each of some seeds.
-void for_seeds(const std::function<void(std::uint64_t seed)>& body);
+// The test body, once for each of some seeds: `few`, or as many as STRATA_MIT_SEEDS says.
+void for_seeds(const std::function<void(std::uint64_t seed)>& body, std::uint64_t few = 5);
 
 }  // namespace strata::mit

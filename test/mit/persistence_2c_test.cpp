@@ -202,29 +202,29 @@ struct Churn {
 };
 
 // Offers commands everywhere, one after the other, and looks for a while whether the newest is committed.
-Script<> churn_client(Lab& lab, Churn* churn) {
+Script<> churn_client(Lab* lab, Churn* churn) {
   constexpr std::array<int, 5> looks{10, 20, 50, 100, 200};
   while (!churn->over) {
     std::optional<Started> started;
-    for (Server server = 0; server < lab.servers(); ++server) {
-      if (lab.is_up(server)) {
-        const std::optional<Started> taken = co_await lab.start_script(server, small);
+    for (Server server = 0; server < lab->servers(); ++server) {
+      if (lab->is_up(server)) {
+        const std::optional<Started> taken = co_await lab->start_script(server, small);
         started = taken ? taken : started;
       }
     }
     if (!started) {
-      co_await lab.pause(milliseconds(79));
+      co_await lab->pause(milliseconds(79));
       continue;
     }
     for (const int look : looks) {
-      const Applied applied = lab.applied(started->index);
+      const Applied applied = lab->applied(started->index);
       if (applied.servers > 0) {
         if (applied.command == started->command) {
           churn->seen_committed.push_back(started->command);
         }
         break;
       }
-      co_await lab.pause(milliseconds(look));
+      co_await lab->pause(milliseconds(look));
     }
   }
 }
@@ -256,7 +256,7 @@ void run_churn(std::uint64_t seed, bool unreliable) {
   lab.set_unreliable(unreliable);
   Churn churn;
   for (int client = 0; client < 3; ++client) {
-    lab.spawn(churn_client(lab, &churn));
+    lab.spawn(churn_client(&lab, &churn));
   }
   churn_servers(lab);
   lab.sleep(election_timeout);
