@@ -1,6 +1,6 @@
-// The client of lab 3: one request at a time, repeated until a server answers it; remembers who answered. A Put is a SET
-// with ONCE, and each value is like no other. The labs' Append stands for what must be done exactly once: so does such
-// a SET, since its answers, every read and every dictionary name the one place in the log where it took effect.
+// The client of lab 3: one request at a time, repeated until a server answers it; remembers who answered. A Put is a
+// SET with ONCE, and each value is like no other. The labs' Append stands for what must be done exactly once: so does
+// such a SET, since its answers, every read and every dictionary name the one place in the log where it took effect.
 #pragma once
 
 #include <cstdint>

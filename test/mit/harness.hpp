@@ -91,8 +91,8 @@ class Lab {
   // Crashes it when it runs, starts it, leaves it disconnected.
   void restart(Server server);
   bool is_up(Server server) { return machine(server).is_up(); }
-  // Messages between servers take up to 26 ms, in any order, and of all messages, those of clients included, every tenth
-  // is lost.
+  // Messages between servers take up to 26 ms, in any order, and of all messages, those of clients included, every
+  // tenth is lost.
   void set_unreliable(bool unreliable);
   void set_long_reordering(bool on) { traffic_.set_long_reordering(on); }
 
