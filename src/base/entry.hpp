@@ -12,6 +12,14 @@
 
 namespace strata {
 
+// Names an entry. Two logs that hold an entry of the same name are equal up to it (Log Matching, section 5.3). {0, 0} is
+// the place before the first entry, which every log holds.
+struct EntryId {
+  LogIndex index;
+  Term term;
+  bool operator==(const EntryId&) const = default;
+};
+
 enum class EntryType : std::uint8_t {
   no_op = 1,    // appended by a leader at the start of its term (Raft paper, section 8); no payload
   command = 2,  // a command of kv, opaque to everyone else

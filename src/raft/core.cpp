@@ -22,15 +22,17 @@ Core::Core(Config config, Restored restored, TimePoint now, std::uint64_t random
     : config_(std::move(config)),
       hard_state_(restored.hard_state),
       saved_hard_state_(restored.hard_state),
-      log_(std::move(restored.term_runs), restored.last_index, std::move(restored.tail)),
+      log_(restored.base, std::move(restored.term_runs), restored.last_index, std::move(restored.tail)),
       commit_index_(restored.commit_index),
       written_(restored.last_index),
       synced_(restored.last_index),
       last_read_request_(random >> 1),
+      snapshot_(restored.snapshot),
       now_(now),
       random_(random) {
   check(config_);
-  STRATA_ASSERT(commit_index_ <= log_.last_index());
+  STRATA_ASSERT(commit_index_ <= log_.last_index() && snapshot_.index <= commit_index_);
+  STRATA_ASSERT(log_.matches(snapshot_.index, snapshot_.term));
   STRATA_ASSERT(log_.first_cached() == commit_index_.next());
   STRATA_ASSERT(log_.last_term() <= hard_state_.term);
   std::get<Follower>(role_).election_due = draw_election_due();
@@ -49,6 +51,7 @@ void Core::on(TimePassed) {
     if (now_ >= leader->heartbeat_due) {
       beat();
       replicate_to_all();
+      send_chunks_again();
     }
     return;
   }
@@ -68,7 +71,7 @@ void Core::on(Received event) {
 template <class Message>
 constexpr bool is_response =
     std::is_same_v<Message, RequestVoteResponse> || std::is_same_v<Message, AppendEntriesResponse> ||
-    std::is_same_v<Message, ReadIndexResponse>;
+    std::is_same_v<Message, ReadIndexResponse> || std::is_same_v<Message, InstallSnapshotResponse>;
 
 // Section 5.1: a server with a smaller term updates to the larger; a request with a stale term is rejected; what
 // answers a request of an earlier term is of no use any more.

@@ -8,8 +8,11 @@
 //   3. `send`: send at once; losing, delaying, duplicating and reordering is allowed.
 //   4. `send_after_hard_state`: send when the newest hard state handed out so far (in this Output or an earlier one) is
 //      synced, not before (Figure 2: "updated on stable storage before responding to RPCs").
-//   5. `committed`: apply, in order.
-//   6. the rest: answers to proposals and reads, and when to wake the core by TimePassed.
+//   5. `install`: the state machine becomes that of the snapshot, and the log begins anew behind it (in order with 2
+//      and with `committed`).
+//   6. `committed`: apply, in order.
+//   7. the rest: answers to proposals and reads, entries and snapshots to be read or stored, and when to wake the core
+//      by TimePassed.
 // The message's `from` is the driver's to vouch for, and so is the incarnation (design, section 6, rule 4): an
 // acknowledgement of an earlier life of a member must not reach the core.
 //
@@ -48,6 +51,7 @@ struct Config {
   std::size_t window_messages = 128;              // the same in messages: what the transport queues for a peer
   std::size_t cache_bytes = 64 << 20;             // committed entries kept in memory for followers
   std::size_t max_uncommitted_bytes = 256 << 20;  // proposals beyond this are refused (never the no-op)
+  std::size_t max_chunk_bytes = 256 << 10;        // of a snapshot in one InstallSnapshot
 };
 
 // What must be on stable storage before any answer (Figure 2, "Persistent state on all servers"; the log is separate).
@@ -60,10 +64,12 @@ struct HardState {
 // What the disk held when the node started. Everything named here is synced.
 struct Restored {
   HardState hard_state;
-  std::vector<TermRun> term_runs;  // of the entries 1 to last_index; empty when there are none
+  std::vector<TermRun> term_runs;  // of the entries base + 1 to last_index; empty when there are none
   LogIndex last_index;
   LogIndex commit_index;    // known to be committed (marks in the log); the driver has applied up to here
   std::vector<Entry> tail;  // the entries commit_index + 1 to last_index
+  EntryId base;             // the log's entries up to this one are gone
+  EntryId snapshot;         // the newest snapshot holds everything up to this one; base <= snapshot <= commit_index
 };
 
 // ---- Input ----
@@ -113,7 +119,32 @@ struct Fetched {
   std::vector<Entry> entries;
 };
 
-using Event = std::variant<TimePassed, Received, Propose, Read, Persisted, HardStateSaved, Fetched>;
+// The driver holds a snapshot of everything up to `index`, on stable storage and verified; it has applied that much. It
+// no longer needs the log's entries up to `released` <= index, which are the less the fewer followers shall need the
+// snapshot.
+struct SnapshotTaken {
+  LogIndex index;
+  LogIndex released;
+};
+
+// The answer to Output::read_snapshot: these bytes of it, at least one when there are any from that offset on.
+struct SnapshotRead {
+  NodeId peer;
+  EntryId last_included;
+  std::uint64_t offset = 0;
+  SharedBytes data;
+  std::uint64_t size = 0;  // of the whole snapshot; 0: it cannot be read
+};
+
+// The answer to Output::store_snapshot.
+struct SnapshotStored {
+  EntryId last_included;
+  std::uint64_t stored = 0;  // bytes, from the beginning; 0 also when it could not be stored or is not sound
+  bool durable = false;      // it is whole, on stable storage, verified, and ready to be installed
+};
+
+using Event = std::variant<TimePassed, Received, Propose, Read, Persisted, HardStateSaved, Fetched, SnapshotTaken,
+                           SnapshotRead, SnapshotStored>;
 
 // ---- Output ----
 
@@ -154,6 +185,24 @@ struct Fetch {
   std::size_t max_bytes = 0;
 };
 
+// A part of an own snapshot to be read for a follower. At most one is outstanding for a peer. The driver keeps a
+// snapshot readable for as long as it is asked for, though it has a newer one, as far as it can.
+struct ReadSnapshot {
+  NodeId peer;
+  EntryId last_included;
+  std::uint64_t offset = 0;
+  std::size_t max_bytes = 0;
+};
+
+// A part of a snapshot that the leader sent, to be stored behind the bytes before `offset`. Offset 0 begins anew. What
+// does not follow on what is stored changes nothing. `done`: it is whole, to be made durable and verified.
+struct StoreSnapshot {
+  EntryId last_included;
+  std::uint64_t offset = 0;
+  SharedBytes data;
+  bool done = false;
+};
+
 enum class Role : std::uint8_t { follower, candidate, leader };
 
 // Who leads, as far as this node knows. Given in Output when any of it changed; before the first, Leadership{} holds.
@@ -170,12 +219,15 @@ struct Output {
   std::optional<Append> append;
   std::vector<Outgoing> send;
   std::vector<Outgoing> send_after_hard_state;
-  std::vector<Entry> committed;  // follows on what was handed out before (or Restored::commit_index), without a gap
+  std::optional<EntryId> install;  // a snapshot that was reported as durable
+  std::vector<Entry> committed;    // follows on what was handed out before (or Restored::commit_index, or `install`)
   std::optional<ProposalsAppended> proposals_appended;
   std::optional<ProposalsRefused> proposals_refused;
   std::vector<ReadReady> reads_ready;
   std::vector<ReadId> reads_failed;  // no leader, or its leadership was lost: never served, may be asked again
   std::vector<Fetch> fetches;
+  std::vector<ReadSnapshot> read_snapshot;
+  std::optional<StoreSnapshot> store_snapshot;
   std::optional<Leadership> leadership;
   TimePoint wake_at;
 };
@@ -219,6 +271,17 @@ struct Leader {
   std::vector<PendingRead> reads_in_round;  // for a majority to answer `read_round`
   std::optional<Round> read_round;
   std::size_t uncommitted_bytes = 0;
+  ChunkId last_chunk;  // newest sent
+};
+
+// A snapshot that comes from a leader. It outlives the leader: the next one may go on with the same.
+struct Incoming {
+  EntryId last_included;
+  Term term;                 // of the leader that was heard last
+  ChunkId chunk;             // the newest of that leader's
+  std::uint64_t stored = 0;  // bytes that the driver has
+  bool storing = false;      // a part is with the driver
+  bool whole = false;        // and it is the last
 };
 
 class Core {
@@ -243,6 +306,8 @@ class Core {
   // leader tells: at `ack` synced the leader's commit index says it; at `ack` written a follower is not told.
   LogIndex durable() const { return durable_; }
   const Log& log() const { return log_; }
+  // What the newest snapshot holds; {0, 0}: there is none.
+  EntryId snapshot() const { return snapshot_; }
   const Leader* leading() const { return std::get_if<Leader>(&role_); }
 
  private:
@@ -282,6 +347,7 @@ class Core {
   // follower.cpp
   bool follow(NodeId leader);
   void receive(NodeId from, AppendEntries& request);
+  void drop_compacted(AppendEntries& request) const;
   void refuse(NodeId from, const AppendEntries& request);
   void reject(NodeId from, const AppendEntries& request);
   void take_entries(std::vector<Entry>& entries);
@@ -305,6 +371,24 @@ class Core {
   LogIndex next_to_try(const Progress& progress, const AppendEntriesResponse& response) const;
   void advance_commit();
   LogIndex majority_mark(LogIndex own, LogIndex Progress::* mark) const;
+
+  // snapshots.cpp
+  void on(const SnapshotTaken& event);
+  void on(SnapshotRead event);
+  void on(const SnapshotStored& event);
+  void begin_transfer(NodeId to, Progress& progress);
+  void read_chunk(NodeId to, Progress::Transfer& transfer);
+  void send_chunk(NodeId to, Progress::Transfer& transfer, SharedBytes data);
+  void send_chunks_again();
+  void receive(NodeId from, const InstallSnapshotResponse& response);
+  void receive(NodeId from, InstallSnapshot& request);
+  void refuse(NodeId from, const InstallSnapshot& request);
+  bool holds(EntryId entry) const;
+  bool takes(const InstallSnapshot& request);
+  void store(InstallSnapshot& request);
+  void answer_chunk(std::uint64_t offset);
+  void install(EntryId last_included);
+  void restart_log(EntryId base);
 
   // reads.cpp
   void on(Read event);
@@ -331,6 +415,9 @@ class Core {
   WriteId last_write_;
   ReadId last_read_request_;   // starts at random: an answer to an earlier life of this node is not taken for a new one
   std::set<NodeId> fetching_;  // peers for which a Fetch is outstanding
+  EntryId snapshot_;
+  std::set<NodeId> reading_;  // peers for which a ReadSnapshot is outstanding
+  std::optional<Incoming> incoming_;
   std::variant<Follower, Candidate, Leader> role_;
 
   // Of the running step

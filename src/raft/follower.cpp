@@ -43,6 +43,7 @@ void Core::receive(NodeId from, AppendEntries& request) {
   if (!follow(from) || !well_formed(request)) {
     return;
   }
+  drop_compacted(request);
   auto& follower = std::get<Follower>(role_);
   follower.round = std::max(follower.round, request.round);
   if (!log_.matches(request.prev_log_index, request.prev_log_term)) {
@@ -61,6 +62,23 @@ void Core::receive(NodeId from, AppendEntries& request) {
   if (last == request.prev_log_index || acknowledged_mark() >= last) {
     answer(follower, request.round);
   }
+}
+
+// What lies before the base of the log is committed, so a leader has the same there: it is as if the request began at
+// the base.
+void Core::drop_compacted(AppendEntries& request) const {
+  const EntryId base = log_.base();
+  if (request.prev_log_index >= base.index) {
+    return;
+  }
+  const std::uint64_t before = std::min<std::uint64_t>(base.index - request.prev_log_index, request.entries.size());
+  const auto kept = request.entries.begin() + static_cast<std::ptrdiff_t>(before);
+  if (before > 0 && std::prev(kept)->index == base.index) {
+    STRATA_ASSERT(std::prev(kept)->term == base.term);
+  }
+  request.entries.erase(request.entries.begin(), kept);
+  request.prev_log_index = base.index;
+  request.prev_log_term = base.term;
 }
 
 // Receiver implementation 3 and 4. What is there already stays, with all that follows it: the message may be an old

@@ -73,16 +73,18 @@ std::vector<Entry> Core::encode(const std::vector<Bytes>& payloads, std::size_t 
   return entries;
 }
 
-// A heartbeat to every follower. It names an entry that the follower is known to hold, so it may overtake entries that
-// are on their way without being rejected.
+// A heartbeat to every follower. It names an entry that the follower is known to hold (the place before the first one
+// when that entry is gone), so it may overtake entries that are on their way without being rejected.
 void Core::begin_round(Round round) {
   auto& leader = std::get<Leader>(role_);
   leader.round = round;
   for (const auto& [node, progress] : leader.followers) {
     AppendEntries heartbeat;
     heartbeat.term = hard_state_.term;
-    heartbeat.prev_log_index = progress.match_index;
-    heartbeat.prev_log_term = log_.term_at(progress.match_index);
+    if (progress.match_index >= log_.base().index) {
+      heartbeat.prev_log_index = progress.match_index;
+      heartbeat.prev_log_term = log_.term_at(progress.match_index);
+    }
     heartbeat.leader_commit = commit_index_;
     heartbeat.round = leader.round;
     send(node, std::move(heartbeat));
@@ -105,6 +107,10 @@ void Core::replicate_to_all() {
 // Sends what the follower lacks, as far as its window allows.
 void Core::replicate(NodeId to, Progress& progress) {
   while (progress.next_index <= log_.last_index() && progress.may_send(config_.window_messages, config_.window_bytes)) {
+    if (progress.next_index <= log_.base().index) {
+      begin_transfer(to, progress);
+      return;
+    }
     if (progress.next_index < log_.first_cached()) {
       fetch(to, progress.next_index);
       return;
@@ -182,6 +188,9 @@ void Core::accepted(Progress& progress, const AppendEntriesResponse& response) {
     return;
   }
   const Leader& leader = std::get<Leader>(role_);
+  if (progress.transfer && response.matched >= log_.base().index) {
+    progress.end_transfer();
+  }
   const bool news = progress.acknowledge(response.matched, response.written, response.synced, leader.round);
   if (progress.lost(response.round)) {
     progress.probe_from(progress.match_index.next());
@@ -192,6 +201,9 @@ void Core::accepted(Progress& progress, const AppendEntriesResponse& response) {
 }
 
 void Core::rejected(Progress& progress, const AppendEntriesResponse& response) {
+  if (progress.transfer) {
+    return;  // the answer to something that was sent before
+  }
   if (response.conflict_index <= progress.match_index) {
     // Either an old answer, or the request was sent when match_index was known: then the follower has restarted since.
     if (response.round > progress.matched_in) {
@@ -205,9 +217,13 @@ void Core::rejected(Progress& progress, const AppendEntriesResponse& response) {
 // Section 5.3: with the conflicting term, all entries of it are passed over at once.
 LogIndex Core::next_to_try(const Progress& progress, const AppendEntriesResponse& response) const {
   if (response.conflict_term != Term(0)) {
+    const LogIndex base = log_.base().index;
     const LogIndex shared = log_.last_index_at_most(response.conflict_term, progress.next_index - 2);
-    if (shared >= response.conflict_index && log_.term_at(shared) == response.conflict_term) {
+    if (shared >= std::max(response.conflict_index, base) && log_.term_at(shared) == response.conflict_term) {
       return shared.next();  // both logs have an entry of that term there, so it is the same
+    }
+    if (response.conflict_index <= base && base < progress.next_index - 1) {
+      return base.next();  // perhaps it has the base, and needs no snapshot
     }
   }
   return response.conflict_index;
@@ -227,10 +243,10 @@ void Core::advance_commit() {
   const LogIndex durable = majority_mark(synced_, &Progress::match_synced);
   const LogIndex acknowledged =
       config_.ack == Durability::synced ? durable : majority_mark(written_, &Progress::match_written);
-  if (durable > durable_ && log_.term_at(durable) == hard_state_.term) {
+  if (durable > durable_ && log_.matches(durable, hard_state_.term)) {
     durable_ = durable;
   }
-  if (acknowledged > commit_index_ && log_.term_at(acknowledged) == hard_state_.term) {
+  if (acknowledged > commit_index_ && log_.matches(acknowledged, hard_state_.term)) {
     commit_to(acknowledged);
     begin_read_round();  // some may have waited for the first commit of the term
   }

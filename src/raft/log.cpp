@@ -9,13 +9,14 @@
 
 namespace strata::raft {
 
-Log::Log(std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail)
-    : runs_(std::move(runs)), last_index_(last_index) {
-  STRATA_ASSERT(runs_.empty() == (last_index == LogIndex(0)));
-  STRATA_ASSERT(runs_.empty() || (runs_.front().first == LogIndex(1) && runs_.back().first <= last_index));
+Log::Log(EntryId base, std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail)
+    : base_(base), runs_(std::move(runs)), last_index_(last_index) {
+  STRATA_ASSERT(base.index <= last_index && runs_.empty() == (last_index == base.index));
+  STRATA_ASSERT(runs_.empty() || (runs_.front().first == base.index.next() && runs_.back().first <= last_index));
+  STRATA_ASSERT(runs_.empty() || runs_.front().term >= base.term);
   STRATA_ASSERT(std::ranges::is_sorted(runs_, std::ranges::less_equal(), &TermRun::term));
   STRATA_ASSERT(std::ranges::is_sorted(runs_, std::ranges::less_equal(), &TermRun::first));
-  STRATA_ASSERT(tail.size() <= last_index.value);
+  STRATA_ASSERT(tail.size() <= last_index - base.index);
   LogIndex next = last_index + 1 - tail.size();
   for (Entry& entry : tail) {
     STRATA_ASSERT(entry.index == next && entry.term == term_at(next));
@@ -25,7 +26,7 @@ Log::Log(std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail
   }
 }
 
-// The run that holds `index`, which is at least 1.
+// The run that holds `index`, which lies behind the base.
 static std::vector<TermRun>::const_iterator run_of(const std::vector<TermRun>& runs, LogIndex index) {
   if (runs.back().first <= index) {  // nearly always
     return std::prev(runs.end());
@@ -34,17 +35,17 @@ static std::vector<TermRun>::const_iterator run_of(const std::vector<TermRun>& r
 }
 
 Term Log::term_at(LogIndex index) const {
-  STRATA_ASSERT(index <= last_index_);
-  return index == LogIndex(0) ? Term(0) : run_of(runs_, index)->term;
+  STRATA_ASSERT(index >= base_.index && index <= last_index_);
+  return index == base_.index ? base_.term : run_of(runs_, index)->term;
 }
 
 bool Log::matches(LogIndex index, Term term) const {
-  return index <= last_index_ && term_at(index) == term;
+  return index >= base_.index && index <= last_index_ && term_at(index) == term;
 }
 
 LogIndex Log::first_index_of_run(LogIndex index) const {
-  STRATA_ASSERT(index <= last_index_);
-  return index == LogIndex(0) ? index : run_of(runs_, index)->first;
+  STRATA_ASSERT(index >= base_.index && index <= last_index_);
+  return index == base_.index ? index : run_of(runs_, index)->first;
 }
 
 LogIndex Log::last_index_at_most(Term term, LogIndex limit) const {
@@ -56,7 +57,7 @@ LogIndex Log::last_index_at_most(Term term, LogIndex limit) const {
 void Log::append(Entry entry) {
   STRATA_ASSERT(entry.index == last_index_.next());
   STRATA_ASSERT(entry.term >= last_term());
-  if (entry.term != last_term()) {
+  if (runs_.empty() || entry.term != last_term()) {
     runs_.push_back({entry.term, entry.index});
   }
   last_index_ = entry.index;
@@ -65,7 +66,7 @@ void Log::append(Entry entry) {
 }
 
 void Log::truncate_after(LogIndex last) {
-  STRATA_ASSERT(last <= last_index_);
+  STRATA_ASSERT(last >= base_.index && last <= last_index_);
   while (!cache_.empty() && cache_.back().index > last) {
     cached_bytes_ -= cache_.back().body.size();
     cache_.pop_back();
@@ -74,6 +75,29 @@ void Log::truncate_after(LogIndex last) {
     runs_.pop_back();
   }
   last_index_ = last;
+}
+
+void Log::compact(LogIndex index) {
+  base_ = {index, term_at(index)};
+  while (!cache_.empty() && cache_.front().index <= index) {
+    cached_bytes_ -= cache_.front().body.size();
+    cache_.pop_front();
+  }
+  const auto first_kept = std::ranges::upper_bound(runs_, index.next(), {}, &TermRun::first);
+  if (index == last_index_) {
+    runs_.clear();
+  } else {
+    runs_.erase(runs_.begin(), std::prev(first_kept));
+    runs_.front().first = index.next();
+  }
+}
+
+void Log::restart(EntryId base) {
+  base_ = base;
+  runs_.clear();
+  cache_.clear();
+  cached_bytes_ = 0;
+  last_index_ = base.index;
 }
 
 const Entry& Log::entry(LogIndex index) const {

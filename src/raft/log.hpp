@@ -11,28 +11,38 @@
 namespace strata::raft {
 
 // Terms are kept for the whole log as runs (a few bytes a term), entries only for its newest part (the cache): older
-// ones are committed and can be read back from the disk (Output::fetch).
+// ones are committed and can be read back from the disk (Output::fetch). What a snapshot has replaced is gone (section
+// 7): the log then begins behind its base, whose term is still known.
 class Log {
  public:
   Log() = default;
-  // `tail` are the entries that end the log described by `runs` and `last_index`; it may be empty.
-  Log(std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail);
+  // `runs` are those of the entries behind `base` up to `last_index`; `tail` are the entries that end the log, it may be
+  // empty.
+  Log(EntryId base, std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail);
+
+  // The entry before the first one that there is; {0, 0}: nothing has been replaced yet.
+  EntryId base() const { return base_; }
 
   LogIndex last_index() const { return last_index_; }
   Term last_term() const { return term_at(last_index_); }
-  // Term 0 at index 0. `index` <= last_index().
+  // base().index <= `index` <= last_index().
   Term term_at(LogIndex index) const;
-  // The log holds an entry of this name; by the Log Matching property, all before it are the same too (section 5.3).
+  // The log holds an entry of this name, or that is its base; by the Log Matching property, all before it are the same
+  // too (section 5.3). Of what lies before the base nothing is known.
   bool matches(LogIndex index, Term term) const;
-  // The first index of the run that `index` belongs to.
+  // The first index that is known of the run that `index` belongs to.
   LogIndex first_index_of_run(LogIndex index) const;
-  // The last index whose term is at most `term`, and not beyond `limit`.
+  // The last index behind the base whose term is at most `term`, or else the base's; and not beyond `limit`.
   LogIndex last_index_at_most(Term term, LogIndex limit) const;
 
   // `entry.index` == last_index() + 1 and its term is not below last_term().
   void append(Entry entry);
-  // Removes everything behind `last`.
+  // Removes everything behind `last` >= base().index.
   void truncate_after(LogIndex last);
+  // Forgets everything up to `index`, the new base: base().index <= index <= last_index().
+  void compact(LogIndex index);
+  // Forgets everything; the log goes on behind `base`.
+  void restart(EntryId base);
 
   // The first index that is in memory (last_index() + 1 when none is).
   LogIndex first_cached() const { return LogIndex(last_index_.value + 1 - cache_.size()); }
@@ -44,7 +54,8 @@ class Log {
   void evict(LogIndex up_to, std::size_t max_bytes);
 
  private:
-  std::vector<TermRun> runs_;
+  EntryId base_;
+  std::vector<TermRun> runs_;  // of the entries behind the base
   LogIndex last_index_;
   std::deque<Entry> cache_;
   std::size_t cached_bytes_ = 0;

@@ -68,8 +68,30 @@ struct ReadIndexResponse {
   std::optional<LogIndex> read_index;  // nothing: the receiver does not lead, or lost its leadership meanwhile
 };
 
+// Numbers the chunks of snapshots that a leader sends in its term; one that is sent again has a new number.
+using ChunkId = StrongId<struct ChunkIdTag, std::uint64_t>;
+
+// Figure 13, InstallSnapshot RPC. The leader is the sender. One chunk is on its way to a follower at a time.
+struct InstallSnapshot {
+  Term term;
+  Round round;
+  ChunkId chunk;
+  EntryId last_included;     // the snapshot replaces every entry up to this one
+  std::uint64_t offset = 0;  // of `data` in the snapshot, in bytes
+  SharedBytes data;
+  bool done = false;  // the snapshot ends behind `data`
+};
+
+// Says how much of the snapshot the follower has. That it has been installed is told by an AppendEntriesResponse.
+struct InstallSnapshotResponse {
+  Term term;
+  Round round;               // the newest seen
+  ChunkId chunk;             // the newest of the leader's that this answers
+  std::uint64_t offset = 0;  // the follower has the bytes before it, and wants those from it on
+};
+
 using Message = std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, ReadIndexRequest,
-                             ReadIndexResponse>;
+                             ReadIndexResponse, InstallSnapshot, InstallSnapshotResponse>;
 
 // A message to a member.
 struct Outgoing {

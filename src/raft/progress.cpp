@@ -7,7 +7,7 @@
 namespace strata::raft {
 
 bool Progress::may_send(std::size_t window_messages, std::size_t window_bytes) const {
-  if (state == State::probing && !all_arrived()) {
+  if (state == State::snapshot || (state == State::probing && !all_arrived())) {
     return false;
   }
   return in_flight.size() < window_messages && in_flight_bytes < window_bytes;
@@ -47,9 +47,20 @@ bool Progress::lost(Round round) const {
   return missing != in_flight.end() && beat_of(round) >= beat_of(std::max(missing->sent_in, matched_in)) + 2;
 }
 
+void Progress::send_snapshot(EntryId last_included, TimePoint now) {
+  probe_from(next_index);
+  state = State::snapshot;
+  transfer = Transfer{last_included, 0, std::nullopt, std::nullopt, now};
+}
+
+void Progress::end_transfer() {
+  state = State::probing;
+  transfer.reset();
+}
+
 void Progress::probe_from(LogIndex next) {
   STRATA_ASSERT(next > match_index);
-  state = State::probing;
+  end_transfer();
   next_index = next;
   while (!all_arrived()) {
     in_flight_bytes -= in_flight.back().bytes;

@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 
+#include "base/entry.hpp"
 #include "base/ids.hpp"
+#include "base/time.hpp"
 #include "raft/messages.hpp"
 
 namespace strata::raft {
@@ -26,12 +29,22 @@ struct Progress {
   enum class State : std::uint8_t {
     probing,      // next_index is a guess: one AppendEntries at a time until one succeeds
     replicating,  // next_index runs ahead of match_index, within the window
+    snapshot,     // the entry before next_index is no longer in the leader's log: no entries, but `transfer`
   };
   // An AppendEntries with entries that is not known to be written by the follower. In rising order of `last`.
   struct InFlight {
     LogIndex last;
     std::size_t bytes;
     Round sent_in;  // the newest round begun when it was sent
+  };
+
+  // A snapshot on its way, chunk by chunk (Figure 13). One chunk at a time: it is read by the driver, sent, answered.
+  struct Transfer {
+    EntryId last_included;
+    std::uint64_t offset = 0;            // the follower has so much of it
+    std::optional<std::uint64_t> size;   // of the whole, once a chunk was read
+    std::optional<ChunkId> on_its_way;   // sent and not yet answered
+    TimePoint due;                       // when to send again, if nothing was heard until then
   };
 
   // A follower of which nothing is known yet: `next` is the guess.
@@ -46,6 +59,7 @@ struct Progress {
   std::deque<InFlight> in_flight;
   std::size_t in_flight_bytes = 0;
   Round answered;  // newest round that it answered
+  std::optional<Transfer> transfer;  // there is one exactly in the state `snapshot`
 
   // One more AppendEntries with entries may be sent.
   bool may_send(std::size_t window_messages, std::size_t window_bytes) const;
@@ -59,6 +73,11 @@ struct Progress {
   // The follower has answered `round`. True when something that was sent two beats of the timer before that round, or
   // earlier, has still not reached its memory, and nothing else has since: it was lost on the way.
   bool lost(Round round) const;
+
+  // The follower needs this snapshot before it can be sent entries. What was on its way counts as gone.
+  void send_snapshot(EntryId last_included, TimePoint now);
+  // It has what the snapshot was for; next_index is a guess again, until the answer that says so is taken.
+  void end_transfer();
 
   // From now on next_index is a guess again: `next` > match_index. What was on its way counts as gone.
   void probe_from(LogIndex next);

@@ -19,6 +19,8 @@ enum class Kind : std::uint8_t {
   append_entries_response,
   read_index_request,
   read_index_response,
+  install_snapshot,
+  install_snapshot_response,
   forward_sets,
   forward_replies,
   hello,
@@ -62,6 +64,15 @@ class FieldWriter {
     add(response.term, response.id, response.read_index);
     return Kind::read_index_response;
   }
+  Kind operator()(const raft::InstallSnapshot& chunk) {
+    add(chunk.term, chunk.round, chunk.chunk, chunk.last_included.index, chunk.last_included.term, chunk.offset,
+        chunk.data.view(), chunk.done);
+    return Kind::install_snapshot;
+  }
+  Kind operator()(const raft::InstallSnapshotResponse& response) {
+    add(response.term, response.round, response.chunk, response.offset);
+    return Kind::install_snapshot_response;
+  }
   Kind operator()(const ForwardSets& forward) {
     add_count(forward.sets.size());
     for (const ForwardedSet& set : forward.sets) {
@@ -102,6 +113,7 @@ class FieldWriter {
   void add_one(bool flag) { out_.number(static_cast<std::uint8_t>(flag)); }
   void add_one(std::uint8_t value) { out_.number(value); }
   void add_one(std::uint64_t value) { out_.number(value); }
+  void add_one(BytesView bytes) { out_.sized(bytes); }
   void add_one(const Bytes& bytes) { out_.sized(bytes); }
   void add_one(const std::optional<LogIndex>& index) {
     add_one(index.has_value());
@@ -210,6 +222,7 @@ class FieldReader {
     return id<LogIndex>();
   }
   Bytes bytes() { return Bytes(in_.sized()); }
+  BytesView view() { return in_.sized(); }
   // A count of things that take at least `least_size` bytes each, so that no more is ever reserved than could be there.
   std::size_t count(std::size_t least_size) {
     const std::size_t told = in_.number<std::uint32_t>();
@@ -264,6 +277,30 @@ raft::ReadIndexResponse read_read_index_response(FieldReader& in) {
   response.term = in.id<Term>();
   response.id = in.id<raft::ReadId>();
   response.read_index = in.optional_index();
+  return response;
+}
+
+// The data shares the frame's buffer.
+raft::InstallSnapshot read_install_snapshot(FieldReader& in, const SharedBytes& frame) {
+  raft::InstallSnapshot chunk;
+  chunk.term = in.id<Term>();
+  chunk.round = in.id<raft::Round>();
+  chunk.chunk = in.id<raft::ChunkId>();
+  chunk.last_included.index = in.id<LogIndex>();
+  chunk.last_included.term = in.id<Term>();
+  chunk.offset = in.number();
+  chunk.data = SharedBytes(frame.owner(), in.view());
+  chunk.done = in.flag();
+  in.expect(chunk.last_included.index > LogIndex(0) && chunk.last_included.term <= chunk.term);
+  return chunk;
+}
+
+raft::InstallSnapshotResponse read_install_snapshot_response(FieldReader& in) {
+  raft::InstallSnapshotResponse response;
+  response.term = in.id<Term>();
+  response.round = in.id<raft::Round>();
+  response.chunk = in.id<raft::ChunkId>();
+  response.offset = in.number();
   return response;
 }
 
@@ -399,6 +436,10 @@ PeerMessage read_message(Kind kind, FieldReader& in, const SharedBytes& frame, B
       return raft::Message(read_read_index_request(in));
     case Kind::read_index_response:
       return raft::Message(read_read_index_response(in));
+    case Kind::install_snapshot:
+      return raft::Message(read_install_snapshot(in, frame));
+    case Kind::install_snapshot_response:
+      return raft::Message(read_install_snapshot_response(in));
     case Kind::forward_sets:
       return read_forward_sets(in);
     case Kind::forward_replies:
@@ -445,6 +486,9 @@ Result<Header> read_header(BytesView frame) {
 
 struct MessageSize {
   std::size_t operator()(const raft::Message& message) const {
+    if (const auto* chunk = std::get_if<raft::InstallSnapshot>(&message)) {
+      return chunk->data.size();
+    }
     const auto* append = std::get_if<raft::AppendEntries>(&message);
     return append == nullptr ? 0 : total_size(append->entries) + append->entries.size() * sizeof(Entry);
   }

@@ -29,7 +29,7 @@ std::vector<Entry> entries_of(std::uint64_t first, const std::vector<std::uint64
 
 std::vector<std::uint64_t> terms_of(const Log& log) {
   std::vector<std::uint64_t> terms;
-  for (LogIndex at(1); at <= log.last_index(); at = at.next()) {
+  for (LogIndex at = log.base().index.next(); at <= log.last_index(); at = at.next()) {
     terms.push_back(log.term_at(at).value);
   }
   return terms;
@@ -42,45 +42,66 @@ AppendEntries append_entries(std::uint64_t of_term, std::uint64_t prev, std::uin
 
 // ---- Disk ----
 
-static void override_from(std::vector<Entry>& log, const std::vector<Entry>& entries) {
+static void override_from(LogIndex base, std::vector<Entry>& log, const std::vector<Entry>& entries) {
   REQUIRE(!entries.empty());
-  REQUIRE(entries.front().index.value <= log.size() + 1);
-  log.resize(entries.front().index.value - 1);
+  REQUIRE(entries.front().index > base);
+  REQUIRE(entries.front().index - base <= log.size() + 1);
+  log.resize(entries.front().index - base - 1);
   log.insert(log.end(), entries.begin(), entries.end());
 }
 
 Restored Disk::restored() const {
   Restored restored;
   restored.hard_state = hard_state;
-  restored.last_index = index(written.size());
-  restored.commit_index = std::min(written_commit, restored.last_index);
+  restored.base = base;
+  restored.snapshot = snapshot.last_included;
+  restored.last_index = base.index + written.size();
+  restored.commit_index = std::max(std::min(written_commit, restored.last_index), snapshot.last_included.index);
   for (const Entry& entry : written) {
     if (restored.term_runs.empty() || restored.term_runs.back().term != entry.term) {
       restored.term_runs.push_back({entry.term, entry.index});
     }
   }
-  restored.tail.assign(written.begin() + static_cast<std::ptrdiff_t>(restored.commit_index.value), written.end());
+  restored.tail.assign(written.begin() + static_cast<std::ptrdiff_t>(restored.commit_index - base.index),
+                       written.end());
   return restored;
 }
 
 void Disk::write(Append append, LogIndex commit_index) {
-  override_from(written, append.entries);
+  override_from(base.index, written, append.entries);
   written_commit = std::max(written_commit, commit_index);
   unsynced.push_back(std::move(append));
 }
 
 void Disk::sync() {
   for (const Append& append : unsynced) {
-    override_from(synced, append.entries);
+    override_from(base.index, synced, append.entries);
   }
   unsynced.clear();
   synced_commit = written_commit;
 }
 
+void Disk::restart(EntryId anew) {
+  base = anew;
+  synced.clear();
+  written.clear();
+  unsynced.clear();
+}
+
+void Disk::release(LogIndex index) {
+  const auto dropped = static_cast<std::ptrdiff_t>(index - base.index);
+  REQUIRE(dropped <= static_cast<std::ptrdiff_t>(synced.size()));
+  if (dropped > 0) {
+    base = {index, synced[static_cast<std::size_t>(dropped - 1)].term};
+    synced.erase(synced.begin(), synced.begin() + dropped);
+    written.erase(written.begin(), written.begin() + dropped);
+  }
+}
+
 void Disk::lose_power(std::size_t kept) {
   unsynced.resize(std::min(kept, unsynced.size()));
   for (const Append& append : unsynced) {
-    override_from(synced, append.entries);
+    override_from(base.index, synced, append.entries);
   }
   unsynced.clear();
   written = synced;
@@ -92,6 +113,10 @@ void Disk::lose_power(std::size_t kept) {
 Node::Node(Config config, Disk on_disk, TimePoint start, std::uint64_t number)
     : core(std::move(config), on_disk.restored(), start, number), disk(std::move(on_disk)), now(start), random(number) {
   disk.sync();  // a log is synced before it is used
+  machine = disk.snapshot.content;
+  for (LogIndex at = disk.snapshot.last_included.index.next(); at <= core.commit_index(); at = at.next()) {
+    machine.append(disk.written[at - disk.base.index - 1].payload()).append(" ");
+  }
 }
 
 void Node::step(Event event) {
@@ -106,11 +131,63 @@ void Node::step(Event event) {
   if (!out.send_after_hard_state.empty()) {
     queue_.emplace_back(out.send_after_hard_state);
   }
+  if (out.install) {
+    REQUIRE(*out.install == disk.snapshot.last_included);
+    queue_.emplace_back(*out.install);
+    installed.push_back(*out.install);
+    machine = disk.snapshot.content;
+  }
   committed.insert(committed.end(), out.committed.begin(), out.committed.end());
+  for (const Entry& entry : out.committed) {
+    machine.append(entry.payload()).append(" ");
+  }
   reads_ready.insert(reads_ready.end(), out.reads_ready.begin(), out.reads_ready.end());
   reads_failed.insert(reads_failed.end(), out.reads_failed.begin(), out.reads_failed.end());
   fetches.insert(fetches.end(), out.fetches.begin(), out.fetches.end());
+  snapshot_reads.insert(snapshot_reads.end(), out.read_snapshot.begin(), out.read_snapshot.end());
+  if (out.store_snapshot) {
+    snapshot_parts.push_back(*out.store_snapshot);
+  }
   last = std::move(out);
+}
+
+void Node::snapshot(std::optional<std::uint64_t> released) {
+  settle();
+  const LogIndex held = core.commit_index();
+  disk.snapshot = {{held, core.log().term_at(held)}, machine};
+  const LogIndex up_to = released ? index(*released) : held;
+  disk.release(up_to);
+  step(SnapshotTaken{held, up_to});
+}
+
+void Node::read_snapshot() {
+  require_one(snapshot_reads.size());
+  const ReadSnapshot asked = snapshot_reads.front();
+  snapshot_reads.clear();
+  if (asked.last_included != disk.snapshot.last_included) {
+    step(SnapshotRead{asked.peer, asked.last_included, asked.offset, {}, 0});
+    return;
+  }
+  const Bytes& content = disk.snapshot.content;
+  SharedBytes part(content.substr(asked.offset, asked.max_bytes));
+  step(SnapshotRead{asked.peer, asked.last_included, asked.offset, std::move(part), content.size()});
+}
+
+void Node::store_snapshot() {
+  require_one(snapshot_parts.size());
+  const StoreSnapshot part = snapshot_parts.front();
+  snapshot_parts.clear();
+  if (part.offset == 0) {
+    incoming_ = {part.last_included, {}};
+  }
+  const bool fits = incoming_.last_included == part.last_included && incoming_.content.size() == part.offset;
+  if (fits) {
+    incoming_.content.append(part.data.view());
+  }
+  if (fits && part.done) {
+    disk.snapshot = incoming_;
+  }
+  step(SnapshotStored{part.last_included, incoming_.content.size(), fits && part.done});
 }
 
 void Node::pass(Duration duration) {
@@ -135,6 +212,8 @@ bool Node::work() {
   } else if (auto* write = std::get_if<Write>(&job)) {
     reports.emplace_back(Persisted{write->append.id, Durability::written});
     disk.write(std::move(write->append), write->commit_index);
+  } else if (const auto* base = std::get_if<EntryId>(&job)) {
+    disk.restart(*base);
   } else {
     const auto& messages = std::get<std::vector<Outgoing>>(job);
     outbox.insert(outbox.end(), messages.begin(), messages.end());
@@ -289,8 +368,18 @@ bool Cluster::work() {
     node.settle();
     for (const Fetch& fetch : std::exchange(node.fetches, {})) {
       const auto& log = node.disk.written;
-      const auto at = [&](LogIndex entry) { return log.begin() + static_cast<std::ptrdiff_t>(entry.value); };
+      const LogIndex base = node.disk.base.index;
+      const auto at = [&](LogIndex entry) { return log.begin() + static_cast<std::ptrdiff_t>(entry - base); };
       node.step(Fetched{fetch.peer, std::vector<Entry>(at(fetch.first - 1), at(fetch.last))});
+      worked = true;
+    }
+    for (const ReadSnapshot& read : std::exchange(node.snapshot_reads, {})) {
+      node.snapshot_reads.push_back(read);
+      node.read_snapshot();
+      worked = true;
+    }
+    if (!node.snapshot_parts.empty()) {
+      node.store_snapshot();
       worked = true;
     }
   }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -49,9 +50,17 @@ std::vector<std::uint64_t> terms_of(const Log& log);
 AppendEntries append_entries(std::uint64_t of_term, std::uint64_t prev, std::uint64_t prev_term,
                              std::vector<Entry> entries = {}, std::uint64_t commit = 0, std::uint64_t round = 1);
 
+// A snapshot: what it holds up to, and the state machine as bytes.
+struct Snapshot {
+  EntryId last_included;
+  Bytes content;
+};
+
 // What a disk keeps, and what it holds only in the kernel's memory.
 struct Disk {
   HardState hard_state;
+  Snapshot snapshot;  // the newest, synced
+  EntryId base;       // the entries up to it are gone from all that follows
   std::vector<Entry> synced;
   LogIndex synced_commit;  // the commit index that a synced record names
   std::vector<Entry> written;
@@ -61,6 +70,10 @@ struct Disk {
   // What a node finds after its process died.
   Restored restored() const;
   void write(Append append, LogIndex commit_index);
+  // The log begins anew behind `base`, synced.
+  void restart(EntryId base);
+  // Drops the entries up to `index`.
+  void release(LogIndex index);
   void sync();
   // The machine loses power: of what is not synced, the first `kept` appends are there nevertheless.
   void lose_power(std::size_t kept = 0);
@@ -82,11 +95,20 @@ class Node {
   std::vector<ReadReady> reads_ready;
   std::vector<ReadId> reads_failed;
   std::vector<Fetch> fetches;
+  std::vector<ReadSnapshot> snapshot_reads;
+  std::vector<StoreSnapshot> snapshot_parts;
+  std::vector<EntryId> installed;
+  Bytes machine;  // the state machine: the payloads that were applied, or what was installed
 
   void step(Event event);
   void receive(int from, Message message) { step(Received{id(from), std::move(message)}); }
   void propose(std::vector<Bytes> payloads) { step(Propose{ProposalId(++proposals_), std::move(payloads)}); }
   void read(std::uint64_t read) { step(Read{ReadId(read)}); }
+  // A snapshot of everything that is applied, which keeps the log from `released` + 1 on (default: nothing of it).
+  void snapshot(std::optional<std::uint64_t> released = std::nullopt);
+  // The driver's answer to the only part that is asked for, or to the only one that is to be stored.
+  void read_snapshot();
+  void store_snapshot();
   // Time passes, and the core is told.
   void pass(Duration duration);
   // Until the core wants to be woken.
@@ -136,7 +158,8 @@ class Node {
     Append append;
     LogIndex commit_index;  // when it was handed out
   };
-  std::deque<std::variant<HardState, Write, std::vector<Outgoing>>> queue_;
+  std::deque<std::variant<HardState, Write, std::vector<Outgoing>, EntryId>> queue_;
+  Snapshot incoming_;
   std::uint64_t proposals_ = 0;
 };
 

@@ -50,7 +50,9 @@ TEST_CASE("All servers: every kind of message brings a higher term") {
       append_entries(7, 0, 0),
       AppendEntriesResponse{term(7), true, Round(), index(0), index(0), index(0), index(0), term(0)},
       ReadIndexRequest{term(7), ReadId(1)},
-      ReadIndexResponse{term(7), ReadId(1), index(1)}};
+      ReadIndexResponse{term(7), ReadId(1), index(1)},
+      InstallSnapshot{term(7), Round(), ChunkId(1), {index(1), term(1)}, 0, SharedBytes("x"), true},
+      InstallSnapshotResponse{term(7), Round(), ChunkId(1), 0}};
   for (const Message& message : messages) {
     Node node = node_with_log({1}, {term(1), id(0)});
     elect(node);

@@ -122,12 +122,54 @@ TEST_CASE("A slice holds what its bytes allow, and at least one entry") {
 
 TEST_CASE("A log is restored from its runs and its tail") {
   const Log whole = small_log();
-  const Log log({{Term(1), LogIndex(1)}, {Term(3), LogIndex(3)}, {Term(6), LogIndex(6)}}, LogIndex(6),
+  const Log log({}, {{Term(1), LogIndex(1)}, {Term(3), LogIndex(3)}, {Term(6), LogIndex(6)}}, LogIndex(6),
                 {whole.entry(LogIndex(5)), whole.entry(LogIndex(6))});
   CHECK(log.first_cached() == LogIndex(5));
   for (std::uint64_t index = 0; index <= 6; ++index) {
     CHECK(log.term_at(LogIndex(index)) == whole.term_at(LogIndex(index)));
   }
+}
+
+TEST_CASE("A log that was compacted knows its base and what lies behind it") {
+  for (std::uint64_t base = 0; base <= 6; ++base) {
+    Log log = small_log();
+    log.compact(LogIndex(base));
+    const Log whole = small_log();
+    CHECK((log.base() == EntryId{LogIndex(base), whole.term_at(LogIndex(base))}));
+    CHECK(log.last_index() == LogIndex(6));
+    CHECK(log.first_cached() == LogIndex(base + 1));
+    for (std::uint64_t index = 0; index <= 6; ++index) {
+      CHECK(log.matches(LogIndex(index), whole.term_at(LogIndex(index))) == (index >= base));
+    }
+    CHECK(log.last_index_at_most(Term(0), LogIndex(6)) == LogIndex(base));
+    CHECK(log.last_index_at_most(Term(3), LogIndex(6)) == LogIndex(std::max<std::uint64_t>(base, 5)));
+    log.append(entry(6, 7));
+    log.append(entry(7, 8));
+    CHECK(log.term_at(LogIndex(7)) == Term(6));
+    CHECK(log.first_index_of_run(LogIndex(7)) == LogIndex(std::max<std::uint64_t>(base + 1, 6)));
+    log.truncate_after(LogIndex(base));
+    CHECK((log.last_index() == LogIndex(base) && log.last_term() == log.base().term));
+  }
+}
+
+TEST_CASE("A log is restored from its base, its runs and its tail") {
+  const Log whole = small_log();
+  const Log log({LogIndex(4), Term(3)}, {{Term(3), LogIndex(5)}, {Term(6), LogIndex(6)}}, LogIndex(6),
+                {whole.entry(LogIndex(6))});
+  CHECK(log.first_cached() == LogIndex(6));
+  CHECK(log.matches(LogIndex(4), Term(3)));
+  CHECK(log.matches(LogIndex(5), Term(3)));
+  CHECK(log.matches(LogIndex(6), Term(6)));
+}
+
+TEST_CASE("A log that begins anew holds nothing but its base") {
+  Log log = small_log();
+  log.restart({LogIndex(4), Term(9)});
+  CHECK(log.last_index() == LogIndex(4));
+  CHECK(log.last_term() == Term(9));
+  CHECK(log.first_cached() == LogIndex(5));
+  log.append(entry(9, 5));
+  CHECK((log.term_at(LogIndex(5)) == Term(9) && log.slice(LogIndex(5), LogIndex(5), 1).size() == 1));
 }
 
 TEST_CASE("Rounds for reads lie between the beats of the timer") {

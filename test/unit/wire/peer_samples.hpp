@@ -44,6 +44,18 @@ inline Hello sample_hello() {
   return {{"tcp://127.0.0.1:7001", "ipc:///tmp/s"}, Durability::written};
 }
 
+inline raft::InstallSnapshot sample_chunk(Bytes data, bool done) {
+  raft::InstallSnapshot chunk;
+  chunk.term = Term(7);
+  chunk.round = raft::Round(78);
+  chunk.chunk = raft::ChunkId(3);
+  chunk.last_included = {LogIndex(10), Term(5)};
+  chunk.offset = 4096;
+  chunk.data = SharedBytes(std::move(data));
+  chunk.done = done;
+  return chunk;
+}
+
 inline std::vector<PeerMessage> sample_messages() {
   raft::AppendEntries heartbeat = sample_append();
   heartbeat.entries.clear();
@@ -58,6 +70,9 @@ inline std::vector<PeerMessage> sample_messages() {
       raft::Message(raft::ReadIndexRequest{Term(1), raft::ReadId(2)}),
       raft::Message(raft::ReadIndexResponse{Term(1), raft::ReadId(2), LogIndex(3)}),
       raft::Message(raft::ReadIndexResponse{Term(1), raft::ReadId(2), std::nullopt}),
+      raft::Message(sample_chunk("a part of a snapshot", false)),
+      raft::Message(sample_chunk("", true)),
+      raft::Message(raft::InstallSnapshotResponse{Term(1), raft::Round(2), raft::ChunkId(3), 4}),
       sample_forward(),
       ForwardSets{},
       sample_replies(),
