@@ -12,8 +12,8 @@
 
 namespace strata {
 
-// Names an entry. Two logs that hold an entry of the same name are equal up to it (Log Matching, section 5.3). {0, 0} is
-// the place before the first entry, which every log holds.
+// Names an entry. Two logs that hold an entry of the same name are equal up to it (Log Matching, section 5.3). {0, 0}
+// is the place before the first entry, which every log holds.
 struct EntryId {
   LogIndex index;
   Term term;

@@ -16,8 +16,8 @@ namespace strata::raft {
 class Log {
  public:
   Log() = default;
-  // `runs` are those of the entries behind `base` up to `last_index`; `tail` are the entries that end the log, it may be
-  // empty.
+  // `runs` are those of the entries behind `base` up to `last_index`; `tail` are the entries that end the log, it may
+  // be empty.
   Log(EntryId base, std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail);
 
   // The entry before the first one that there is; {0, 0}: nothing has been replaced yet.

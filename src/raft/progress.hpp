@@ -41,10 +41,10 @@ struct Progress {
   // A snapshot on its way, chunk by chunk (Figure 13). One chunk at a time: it is read by the driver, sent, answered.
   struct Transfer {
     EntryId last_included;
-    std::uint64_t offset = 0;            // the follower has so much of it
-    std::optional<std::uint64_t> size;   // of the whole, once a chunk was read
-    std::optional<ChunkId> on_its_way;   // sent and not yet answered
-    TimePoint due;                       // when to send again, if nothing was heard until then
+    std::uint64_t offset = 0;           // the follower has so much of it
+    std::optional<std::uint64_t> size;  // of the whole, once a chunk was read
+    std::optional<ChunkId> on_its_way;  // sent and not yet answered
+    TimePoint due;                      // when to send again, if nothing was heard until then
   };
 
   // A follower of which nothing is known yet: `next` is the guess.
@@ -58,7 +58,7 @@ struct Progress {
   Round matched_in;        // the newest round begun when match_index last changed
   std::deque<InFlight> in_flight;
   std::size_t in_flight_bytes = 0;
-  Round answered;  // newest round that it answered
+  Round answered;                    // newest round that it answered
   std::optional<Transfer> transfer;  // there is one exactly in the state `snapshot`
 
   // One more AppendEntries with entries may be sent.

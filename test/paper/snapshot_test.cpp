@@ -111,8 +111,9 @@ TEST_CASE("InstallSnapshot 5: save snapshot file, discard any existing or partia
   }
 }
 
-TEST_CASE("InstallSnapshot 6: if existing log entry has same index and term as snapshot's last included entry, retain "
-          "log entries following it and reply") {
+TEST_CASE(
+    "InstallSnapshot 6: if existing log entry has same index and term as snapshot's last included entry, retain "
+    "log entries following it and reply") {
   Node node = follower_with({1, 1, 2, 2});
   node.receive(2, chunk_of(2, entry_id(2, 1), 0, "abc", true));
   CHECK(node.only<AppendEntriesResponse>(2).matched == index(2));
