@@ -44,6 +44,7 @@ class Sessions {
   void restore(Session session);
 
   std::size_t size() const { return by_client_.size(); }
+  bool knows(BytesView client) const { return by_client_.contains(client); }
   // The index of the write that made the last session be forgotten; 0: none ever was.
   LogIndex last_forgotten_at() const { return last_forgotten_at_; }
   // In the order of their last use, which is part of the state: restored in this order they are the same again.

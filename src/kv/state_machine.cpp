@@ -55,6 +55,9 @@ Outcome StateMachine::store(const SetCommand& command, LogIndex index) {
       return Conflict{revision};
     }
   }
+  if (capture_) {
+    capture_->about_to_store(dictionary_, command.key);
+  }
   dictionary_.store(command.key, command.value, index);
   return Stored{index};
 }

@@ -7,6 +7,7 @@
 
 #include "base/entry.hpp"
 #include "base/ids.hpp"
+#include "kv/capture.hpp"
 #include "kv/dictionary.hpp"
 #include "kv/outcome.hpp"
 #include "kv/sessions.hpp"
@@ -27,6 +28,14 @@ class StateMachine {
   const Dictionary& dictionary() const { return dictionary_; }
   const Sessions& sessions() const { return sessions_; }
 
+  // A snapshot of the state as it is now, to be taken in pieces while more is applied; it replaces one that has not
+  // ended.
+  void begin_capture() { capture_.emplace(*this); }
+  void end_capture() { capture_.reset(); }
+  const std::optional<Capture>& capture() const { return capture_; }
+  // The next piece of the capture, of about `bytes`; the last one when it has ended() afterwards.
+  Bytes capture_next(std::size_t bytes) { return capture_->next(dictionary_, bytes); }
+
   // Of all of it, sessions and their order included: nodes with equal applied() have equal digests. Reads everything.
   std::uint64_t digest() const;
 
@@ -37,6 +46,7 @@ class StateMachine {
   Dictionary dictionary_;
   Sessions sessions_;
   LogIndex applied_;
+  std::optional<Capture> capture_;
 };
 
 }  // namespace strata::kv

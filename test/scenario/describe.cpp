@@ -123,6 +123,15 @@ struct InFull {
     return fmt::format("read_index answer term {}, request {}, {}", response.term, name_of_request(to, response.id),
                        response.read_index ? fmt::format("index {}", *response.read_index) : "refused");
   }
+  std::string operator()(const InstallSnapshot& chunk) const {
+    return fmt::format("install_snapshot term {}, chunk {}, up to {}, bytes {} to {}{}, round {}", chunk.term,
+                       chunk.chunk, name_of(chunk.last_included.index, chunk.last_included.term), chunk.offset,
+                       chunk.offset + chunk.data.size(), chunk.done ? ", done" : "", name_of_round(chunk.round));
+  }
+  std::string operator()(const InstallSnapshotResponse& response) const {
+    return fmt::format("install_snapshot answer term {}, chunk {}, has {} bytes, round {}", response.term,
+                       response.chunk, response.offset, name_of_round(response.round));
+  }
 };
 
 struct Kind {
@@ -134,6 +143,8 @@ struct Kind {
   std::string operator()(const AppendEntriesResponse&) const { return "answer"; }
   std::string operator()(const ReadIndexRequest&) const { return "read_index"; }
   std::string operator()(const ReadIndexResponse&) const { return "read_index_answer"; }
+  std::string operator()(const InstallSnapshot&) const { return "install_snapshot"; }
+  std::string operator()(const InstallSnapshotResponse&) const { return "install_snapshot_answer"; }
 };
 
 struct InShort {
@@ -152,6 +163,12 @@ struct InShort {
   }
   std::string operator()(const ReadIndexRequest&) const { return "read_index"; }
   std::string operator()(const ReadIndexResponse&) const { return "read_index answer"; }
+  std::string operator()(const InstallSnapshot& chunk) const {
+    return fmt::format("install_snapshot chunk {}", chunk.chunk);
+  }
+  std::string operator()(const InstallSnapshotResponse& response) const {
+    return fmt::format("install_snapshot has {} bytes", response.offset);
+  }
 };
 
 }  // namespace
@@ -169,7 +186,9 @@ std::string kind_of(const Message& message) {
 }
 
 std::vector<std::string_view> kinds_of_messages() {
-  return {"request_vote", "vote", "append_entries", "heartbeat", "answer", "read_index", "read_index_answer"};
+  return {"request_vote", "vote",       "append_entries",    "heartbeat",
+          "answer",       "read_index", "read_index_answer", "install_snapshot",
+          "install_snapshot_answer"};
 }
 
 }  // namespace strata::scenario

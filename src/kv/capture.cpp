@@ -1,0 +1,38 @@
+#include "kv/capture.hpp"
+
+#include <utility>
+
+#include "base/checksum.hpp"
+#include "kv/encoding.hpp"
+#include "kv/state_machine.hpp"
+
+namespace strata::kv {
+
+Capture::Capture(const StateMachine& state) : applied_(state.applied()), head_(encode_head(state)) {}
+
+void Capture::about_to_store(const Dictionary& dictionary, BytesView key) {
+  const std::size_t part = Dictionary::part_of(key);
+  if (part >= next_part_ && !encoded_.contains(part)) {
+    encoded_.emplace(part, encode_part(dictionary, part));
+  }
+}
+
+Bytes Capture::next(const Dictionary& dictionary, std::size_t bytes) {
+  Bytes piece = std::exchange(head_, {});
+  while (piece.size() < bytes && next_part_ < Dictionary::parts) {
+    if (auto changed = encoded_.extract(next_part_)) {
+      piece += changed.mapped();
+    } else {
+      piece += encode_part(dictionary, next_part_);
+    }
+    ++next_part_;
+  }
+  checksum_ = crc32c_extend(checksum_, piece);
+  if (next_part_ == Dictionary::parts && !ended_) {
+    ended_ = true;
+    piece += encode_end(checksum_);
+  }
+  return piece;
+}
+
+}  // namespace strata::kv

@@ -1,0 +1,123 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include "kv/command.hpp"
+#include "kv/encoding.hpp"
+#include "kv/state_machine.hpp"
+
+namespace strata::kv {
+namespace {
+
+void set(StateMachine& state, BytesView key, BytesView value, std::optional<Once> once = std::nullopt) {
+  SetCommand command{key, value};
+  command.once = once;
+  state.apply(make_entry(EntryType::command, Term(1), state.applied().next(), encode_command(command)));
+}
+
+Once once(BytesView client, std::uint64_t number) {
+  Once wanted;
+  wanted.client = client;
+  wanted.number = number;
+  wanted.max_sessions = 2;
+  return wanted;
+}
+
+StateMachine sample(std::size_t keys) {
+  StateMachine state;
+  for (std::size_t i = 0; i < keys; ++i) {
+    set(state, fmt::format("key {}", i), Bytes(i % 50, 'v'));
+  }
+  set(state, "a", "1", once("c1", 1));
+  set(state, "b", "2", once("c2", 5));
+  set(state, "c", "3", once("c3", 1));  // pushes c1 out
+  set(state, "d", "4", once("c2", 6));
+  return state;
+}
+
+Bytes captured(StateMachine& state, std::size_t piece) {
+  Bytes bytes;
+  while (!state.capture()->ended()) {
+    bytes += state.capture_next(piece);
+  }
+  state.end_capture();
+  return bytes;
+}
+
+Bytes encoded(StateMachine& state) {
+  state.begin_capture();
+  return captured(state, 1 << 20);
+}
+
+Result<StateMachine> decoded(BytesView bytes, std::size_t piece) {
+  StateDecoder decoder;
+  for (; !bytes.empty(); bytes.remove_prefix(std::min(piece, bytes.size()))) {
+    decoder.add(bytes.substr(0, piece));
+  }
+  return decoder.finish();
+}
+
+TEST_CASE("what was captured decodes to the same state, in pieces of any size") {
+  StateMachine state = sample(300);
+  const Bytes bytes = encoded(state);
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, std::size_t{1000}, bytes.size()}) {
+    auto back = decoded(bytes, piece);
+    REQUIRE(back.has_value());
+    CHECK(back->digest() == state.digest());
+    CHECK(back->applied() == state.applied());
+  }
+}
+
+TEST_CASE("an empty state can be captured") {
+  StateMachine state;
+  const Bytes bytes = encoded(state);
+  auto back = decoded(bytes, 10);
+  REQUIRE(back.has_value());
+  CHECK(back->digest() == state.digest());
+}
+
+TEST_CASE("equal states have equal bytes, whatever way they came to be") {
+  StateMachine one;
+  StateMachine other;
+  for (int i = 0; i < 100; ++i) {
+    set(one, fmt::format("key {}", i), "x");
+    set(other, fmt::format("key {}", i), "x");
+  }
+  auto back = decoded(encoded(other), 100);
+  REQUIRE(back.has_value());
+  CHECK(encoded(one) == encoded(*back));
+}
+
+TEST_CASE("a capture shows the state as it was when it began, whatever is stored meanwhile") {
+  StateMachine state = sample(500);
+  const Bytes before = encoded(state);
+  state.begin_capture();
+  Bytes bytes;
+  int round = 0;
+  while (!state.capture()->ended()) {
+    for (int i = 0; i < 5; ++i) {
+      set(state, fmt::format("key {}", (round * 37 + i * 101) % 700), fmt::format("changed {}", round));
+    }
+    set(state, "e", "5", once("c4", 1));
+    bytes += state.capture_next(100);
+    ++round;
+  }
+  CHECK(round > 10);
+  CHECK(bytes == before);
+}
+
+TEST_CASE("content that is cut short, too long, or changed anywhere is refused") {
+  StateMachine state = sample(20);
+  const Bytes bytes = encoded(state);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    CHECK_FALSE(decoded(BytesView(bytes).substr(0, size), 64).has_value());
+  }
+  CHECK_FALSE(decoded(bytes + "x", 64).has_value());
+  for (std::size_t place = 0; place < bytes.size(); ++place) {
+    Bytes changed = bytes;
+    changed[place] = static_cast<char>(changed[place] ^ 4);
+    CHECK_FALSE(decoded(changed, 64).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace strata::kv
