@@ -1,5 +1,5 @@
-// A picture of the state machine at one index, taken in small pieces while it moves on: a part of the dictionary that is
-// about to change is encoded before its first change. Nothing of it is ever a mixture.
+// A picture of the state machine at one index, taken in small pieces while it moves on: a part of the dictionary that
+// is about to change is encoded before its first change. Nothing of it is ever a mixture.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// The state machine as bytes, and back (docs/wal_format.md, "The content of a snapshot"). Equal states have equal bytes.
-// Pure.
+// The state machine as bytes, and back (docs/wal_format.md, "The content of a snapshot"). Equal states have equal
+// bytes. Pure.
 #pragma once
 
 #include <cstddef>

@@ -186,8 +186,14 @@ std::string kind_of(const Message& message) {
 }
 
 std::vector<std::string_view> kinds_of_messages() {
-  return {"request_vote", "vote",       "append_entries",    "heartbeat",
-          "answer",       "read_index", "read_index_answer", "install_snapshot",
+  return {"request_vote",
+          "vote",
+          "append_entries",
+          "heartbeat",
+          "answer",
+          "read_index",
+          "read_index_answer",
+          "install_snapshot",
           "install_snapshot_answer"};
 }
 
