@@ -96,6 +96,7 @@ PeerTransport::PeerTransport(Context& context, boost::asio::any_io_executor exec
       refused_log_(logger, std::chrono::seconds(1)),
       dropped_log_(logger, std::chrono::seconds(1)),
       router_(std::make_unique<Router>(context, executor_, router_options(), logger)),
+      agreement_(options_.hello, options_.peers.size() + 1, logger, options_.on_disagreement),
       outbox_(executor_, outbox_limits),
       tend_timer_(executor_),
       scope_(executor_, logger) {
@@ -240,7 +241,9 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
     // Owed: the front end asked for them, and a lost one is an UNKNOWN that need not be.
     front_end_->post_owed(actors::ForwardAnswersFrom{from, std::move(*replies)}, bytes);
   } else {
-    deliver_to_front_end(actors::HelloFrom{from, std::move(std::get<wire::Hello>(frame.message))}, bytes);
+    wire::Hello& hello = std::get<wire::Hello>(frame.message);
+    agreement_.heard(from, hello);
+    deliver_to_front_end(actors::HelloFrom{from, std::move(hello)}, bytes);
   }
 }
 

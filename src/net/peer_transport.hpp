@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "net/agreement.hpp"
 #include "net/context.hpp"
 #include "net/log_limit.hpp"
 #include "net/peer_gate.hpp"
@@ -38,6 +40,7 @@ struct PeerTransportOptions {
   std::string listen;                   // this node's own endpoint; empty: nobody connects (a cluster of one)
   std::map<NodeId, std::string> peers;  // the other members' endpoints; may be empty
   wire::Hello hello;                    // what this node says of itself
+  std::function<void(const Error&)> on_disagreement = [](const Error&) {};  // net/agreement.hpp
   Duration hello_interval = std::chrono::seconds(1);
   Duration silence = std::chrono::seconds(3);  // of a peer, after which its connections are built anew
 };
@@ -107,6 +110,7 @@ class PeerTransport : public actors::PeerTransport {
 
   std::map<NodeId, Peer> peers_;
   std::optional<PeerGate> gate_;  // from start on
+  Agreement agreement_;
   actors::RaftMailbox* raft_ = nullptr;
   actors::FrontEndMailbox* front_end_ = nullptr;
   actors::PeerMessages burst_;  // taken for Raft and not delivered yet

@@ -35,6 +35,7 @@ struct Options {
   std::uint64_t segment_size = 64 << 20;
   std::uint64_t max_value = 1 << 20;
   std::uint64_t max_pending = 64 << 20;
+  std::uint32_t max_sessions = 100'000;
   Duration request_timeout = std::chrono::seconds(5);
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;

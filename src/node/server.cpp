@@ -90,12 +90,13 @@ class Server {
   Result<void> prepare();
   wal::LogOptions log_options() const;
   actors::NodeOptions node_options() const;
-  net::PeerTransportOptions peer_options() const;
+  net::PeerTransportOptions peer_options();
 
   asio::awaitable<void> live();
   asio::awaitable<void> stop();
   asio::awaitable<void> watch_stop();
   void reload();
+  void disagree(const Error& error);
   // Any thread.
   void disk_failed(const Error& error);
 
@@ -181,11 +182,12 @@ actors::NodeOptions Server::node_options() const {
   }
   node.front_end.fsync_interval = options_.fsync_interval;
   node.front_end.max_pending = options_.max_pending;
+  node.front_end.max_sessions = options_.max_sessions;
   node.front_end.request_timeout = options_.request_timeout;
   return node;
 }
 
-net::PeerTransportOptions Server::peer_options() const {
+net::PeerTransportOptions Server::peer_options() {
   net::PeerTransportOptions peer;
   peer.self = options_.id;
   peer.cluster = cluster_;
@@ -197,6 +199,8 @@ net::PeerTransportOptions Server::peer_options() const {
     }
   }
   peer.hello.client_endpoints = clients_->endpoints();
+  peer.hello.max_sessions = options_.max_sessions;
+  peer.on_disagreement = [this](const Error& error) { disagree(error); };
   return peer;
 }
 
@@ -250,6 +254,14 @@ void Server::reload() {
   log_.set_level(options->log_level);
   actors_->set_fsync_interval(options->fsync_interval);
   log_.info("SIGHUP: log level and fsync interval were read again");
+}
+
+void Server::disagree(const Error& error) {
+  log_.error("{}", error.text);
+  asio::post(loop_, [this] {
+    status_ = exit_disagreement;
+    signals_.cancel();
+  });
 }
 
 void Server::disk_failed(const Error& error) {

@@ -70,6 +70,23 @@ Write size_of(std::uint64_t Options::* field) {
   return [field](const Options& options) { return format_size(options.*field); };
 }
 
+Read count(std::uint32_t Options::* field, std::uint32_t least, std::uint32_t most) {
+  return [=](Options& options, const Values& values) -> Result<void> {
+    std::uint32_t number = 0;
+    const std::string& text = values.back();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number < least || number > most) {
+      return invalid(fmt::format("\"{}\" is not a number from {} to {}", text, least, most));
+    }
+    options.*field = number;
+    return {};
+  };
+}
+
+Write count_of(std::uint32_t Options::* field) {
+  return [field](const Options& options) { return fmt::format("{}", options.*field); };
+}
+
 template <class Choice>
 Read choice(Choice Options::* field, std::vector<std::pair<std::string, Choice>> choices) {
   return [field, choices = std::move(choices)](Options& options, const Values& values) -> Result<void> {
@@ -210,7 +227,8 @@ std::vector<Setting> make_settings() {
        size_of(&Options::max_value)},
       {"max-pending", "S", "admission limit in bytes of requests not yet answered", false,
        size(&Options::max_pending, 1, 16 * gib), size_of(&Options::max_pending)},
-      later("max-sessions", "N", "exactly-once sessions kept", ""),
+      {"max-sessions", "N", "exactly-once sessions kept, the least recently used forgotten first; on all members alike",
+       false, count(&Options::max_sessions, 1, 10'000'000), count_of(&Options::max_sessions)},
       {"request-timeout", "D", "every request is answered within this", false,
        duration(&Options::request_timeout, milliseconds(50), hours(1)), duration_of(&Options::request_timeout)},
       later("http", "HOST:PORT", "/metrics, /health, /ready and the status page", ""),

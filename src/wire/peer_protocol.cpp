@@ -98,6 +98,7 @@ class FieldWriter {
       add(endpoint);
     }
     add(static_cast<std::uint8_t>(hello.ack));
+    add(hello.max_sessions);
     return Kind::hello;
   }
 
@@ -419,6 +420,7 @@ Hello read_hello(FieldReader& in) {
     hello.client_endpoints.push_back(in.bytes());
   }
   hello.ack = in.durability();
+  hello.max_sessions = in.number();
   return hello;
 }
 

@@ -79,6 +79,7 @@ struct ForwardReplies {
 struct Hello {
   std::vector<std::string> client_endpoints;
   Durability ack = Durability::synced;
+  std::uint64_t max_sessions = 0;
 };
 
 using PeerMessage = std::variant<raft::Message, ForwardSets, ForwardReplies, Hello>;

@@ -1,5 +1,6 @@
 """The errors that need a cluster in trouble: no majority, an outcome nobody can tell, more than can be admitted."""
 
+import time
 import unittest
 
 from support import ClusterTest, NoReply, poll_until
@@ -47,6 +48,72 @@ class Trouble(ClusterTest):
                 cluster.nodes[number].go_on()
         cluster.wait_writable()
         self.assertIn(cluster.client(leader).get(b"doubtful"), (None, b"1"))
+
+    def test_min_that_is_not_reached_in_time_is_unavailable(self):
+        cluster = self.cluster(size=1, flags=["--request-timeout", "300ms"])
+        client = cluster.client(1)
+        revision = client.set(b"key", b"1")
+        for options in ((b"LOCAL",), ()):
+            began = time.monotonic()
+            self.assert_refused("UNAVAILABLE", client.get, b"key", b"MIN", b"%d" % (revision + 1000), *options)
+            self.assertLess(time.monotonic() - began, 1.5)
+
+    def test_a_request_timeout_below_the_wait_for_a_leader_is_kept(self):
+        cluster = self.cluster(flags=["--request-timeout", "400ms"])
+        number = next(number for number in cluster.nodes if number != cluster.wait_leader())
+        survivor = cluster.client(number)
+        for other in set(cluster.nodes) - {number}:
+            cluster.nodes[other].kill()
+        poll_until(lambda: survivor.status()["leader"] == 0, 10, "the survivor to miss its leader")
+        for request in ((b"SET", b"key", b"1"), (b"GET", b"key")):
+            began = time.monotonic()
+            self.assert_error(b"UNAVAILABLE", survivor.ask(*request))
+            self.assertLess(time.monotonic() - began, 1.5)  # not two seconds
+
+    def test_a_session_beyond_the_limit_is_forgotten_and_since_tells_it_from_a_new_client(self):
+        cluster = self.cluster(flags=["--max-sessions", "2"])
+        client = cluster.client(1)
+        began = client.set(b"begin", b"")
+        first = client.set(b"key", b"1", b"ONCE", b"first", b"1", b"SINCE", b"%d" % began)
+        for other in (b"second", b"third"):
+            newest = client.set(other, b"v", b"ONCE", other, b"1")
+        repeat = (b"SET", b"key", b"1", b"ONCE", b"first", b"1")
+        for number in cluster.nodes:
+            self.assert_error(b"STALE_NUMBER", cluster.client(number).ask(*repeat, b"SINCE", b"%d" % began))
+        self.assertEqual(client.set(b"third", b"w", b"ONCE", b"third", b"1"), newest)
+        client.set(b"new", b"v", b"ONCE", b"new", b"1", b"SINCE", b"%d" % newest)
+        self.assertGreater(int(client.ask(*repeat)[1]), first)  # without SINCE nobody can tell
+        for node in cluster.nodes.values():
+            node.kill()
+        cluster.start()
+        cluster.wait_writable()
+        forgotten = (b"SET", b"x", b"", b"ONCE", b"second", b"1", b"SINCE", b"1")
+        self.assert_error(b"STALE_NUMBER", cluster.client(2).ask(*forgotten))
+
+    def test_a_node_with_another_max_sessions_than_the_others_stops_with_status_3_and_they_go_on(self):
+        cluster = self.cluster()
+        odd = cluster.nodes[3]
+        self.assertEqual(odd.stop(), 0)
+        odd.flags += ["--max-sessions", "7"]
+        odd.start()
+        self.assertEqual(odd.wait(), 3)
+        self.assertRegex(odd.log_tail(), r"--max-sessions is 100000 there and 7 here")
+        cluster.nodes[1].wait_for_line(r"member 3 disagrees: --max-sessions is 7 there and 100000 here")
+        poll_until(lambda: cluster.client(1).ask(b"SET", b"still", b"served")[0] == b"OK", 10, "a SET")
+
+    def test_a_forwarded_once_outlives_its_leader(self):
+        cluster = self.cluster()
+        leader = cluster.wait_leader()
+        number = next(number for number in cluster.nodes if number != leader)
+        client = cluster.client(number)
+        client.set(b"warm", b"up")
+        cluster.nodes[leader].pause()
+        try:
+            reply = client.ask(b"SET", b"key", b"v", b"ONCE", b"patient", b"1")
+            self.assertEqual(reply[0], b"OK", reply)
+        finally:
+            cluster.nodes[leader].go_on()
+        self.assertEqual(client.ask(b"SET", b"key", b"v", b"ONCE", b"patient", b"1"), reply)
 
     def test_more_than_the_node_admits_is_busy_and_everything_is_answered(self):
         cluster = self.cluster(flags=[*SHORT, "--max-pending", "256KiB"])

@@ -1,5 +1,6 @@
 """The client protocol as programs outside the project speak it: pyzmq and docs/protocol.md, nothing else."""
 
+import itertools
 import json
 import threading
 import unittest
@@ -184,6 +185,62 @@ class Protocol(ClusterTest):
         self.assertEqual((reply[0], len(reply)), (b"OK", 2))
         self.assertIsInstance(json.loads(reply[1]), dict)
 
+    def test_a_set_repeated_with_once_is_stored_once_whichever_node_is_asked(self):
+        first = self.client(1).set(b"once", b"mine", b"ONCE", b"client", b"5")
+        self.client(2).set(b"once", b"another's")
+        for number in self.nodes.nodes:
+            reply = self.client(number).ask(b"SET", b"once", b"mine", b"ONCE", b"client", b"5", b"SYNCED")
+            self.assertEqual(reply, [b"OK", b"%d" % first, b"synced"])
+        self.assertEqual(self.client().get(b"once"), b"another's")
+
+    def test_a_number_below_one_already_used_is_stale(self):
+        self.client().set(b"stale", b"new", b"ONCE", b"stale-client", b"5")
+        self.assert_error(b"STALE_NUMBER", self.client(2).ask(b"SET", b"stale", b"old", b"ONCE", b"stale-client", b"4"))
+        self.assertEqual(self.client().get(b"stale"), b"new")
+
+    def test_the_same_number_of_two_clients_is_two_writes(self):
+        revisions = {self.client().set(b"two", b"v", b"ONCE", name, b"1") for name in (b"one-client", b"other-client")}
+        self.assertEqual(len(revisions), 2)
+
+    def test_if_stores_only_over_the_revision_it_names(self):
+        for number in self.nodes.nodes:
+            client, key = self.client(number), b"if-%d" % number
+            first = client.set(key, b"1", b"IF", b"0")
+            for wrong in (b"0", b"%d" % (first + 1)):
+                reply = client.ask(b"SET", key, b"2", b"IF", wrong)
+                self.assert_error(b"CONFLICT", reply)
+                self.assertEqual(reply[3:], [b"%d" % first])
+            second = client.set(key, b"2", b"IF", b"%d" % first)
+            self.assertGreater(second, first)
+            self.assertEqual(client.get(key), b"2")
+        reply = self.client().ask(b"SET", b"if-nothing", b"v", b"IF", b"3")
+        self.assert_error(b"CONFLICT", reply)
+        self.assertEqual(reply[3:], [b"0"])
+        self.assertIsNone(self.client().get(b"if-nothing"))
+
+    def test_a_conflict_uses_the_number_up_and_is_repeated_as_it_was(self):
+        revision = self.client().set(b"used-up", b"1")
+        conflict = self.client().ask(b"SET", b"used-up", b"2", b"IF", b"0", b"ONCE", b"used-client", b"1")
+        self.assert_error(b"CONFLICT", conflict)
+        now = self.client().set(b"used-up", b"3")
+        again = self.client(2).ask(b"SET", b"used-up", b"2", b"ONCE", b"used-client", b"1", b"IF", b"%d" % now)
+        self.assertEqual(again[3:], [b"%d" % revision])
+        self.assertEqual(self.client().get(b"used-up"), b"3")
+
+    def test_options_may_stand_in_any_order(self):
+        options = [[b"SINCE", b"0"], [b"SYNCED"], [b"IF", b"0"], [b"ONCE", b"order-client", b"%d"]]
+        for number, order in enumerate(itertools.permutations(options), 1):
+            frames = [frame % number if frame == b"%d" else frame for option in order for frame in option]
+            self.client().set(b"order-%d" % number, b"v", *frames)
+
+    def test_get_options_may_stand_together_and_are_served_by_every_node(self):
+        revision = self.client(1).set(b"min", b"v")
+        for number in self.nodes.nodes:
+            client = self.client(number)
+            for options in ((b"LOCAL", b"MIN", b"%d" % revision), (b"MIN", b"%d" % revision, b"LOCAL"),
+                            (b"MIN", b"%d" % revision), (b"MIN", b"%d" % revision, b"SYNCED"), (b"SYNCED",)):
+                self.assertEqual(client.get(b"min", *options), b"v", options)
+
     def test_what_is_malformed_is_a_bad_request(self):
         for request in ([b"FETCH", b"k"], [b"set", b"k", b"v"], [b"SET"], [b"SET", b"k"], [b"SET", b"", b"v"], [b"GET"],
                         [b"GET", b""], [b"GET", b"k", b"SOON"], [b"SET", b"k", b"v", b"LOCAL"], [b"PING", b"x"],
@@ -191,7 +248,12 @@ class Protocol(ClusterTest):
                         [b"GET", b"k", b"MIN", b"1x"], [b"GET", b"k", b"MIN", b""], [b"GET", b"k", b"LOCAL", b"LOCAL"],
                         [b"GET", b"k", b"MIN", b"99999999999999999999999"], [b"SET", b"k", b"v", b"ONCE", b"c"],
                         [b"SET", b"k", b"v", b"ONCE", b"", b"1"], [b"SET", b"k", b"v", b"ONCE", b"c", b"0"],
-                        [b"SET", b"k", b"v", b"IF"], [b"SET", b"k", b"v", b"SINCE", b"1"], [b""], [b"", b"PING"]):
+                        [b"SET", b"k", b"v", b"IF"], [b"SET", b"k", b"v", b"SINCE", b"1"],
+                        [b"SET", b"k", b"v", b"ONCE", b"c" * 65, b"1"], [b"SET", b"k", b"v", b"ONCE", b"c", b"x"],
+                        [b"SET", b"k", b"v", b"IF", b"x"], [b"SET", b"k", b"v", b"IF", b"1", b"IF", b"1"],
+                        [b"SET", b"k", b"v", b"ONCE", b"c", b"1", b"ONCE", b"c", b"2"],
+                        [b"SET", b"k", b"v", b"SYNCED", b"SYNCED"], [b"GET", b"k", b"LOCAL", b"SYNCED"],
+                        [b"SET", b"k", b"v", b"ONCE", b"c", b"1", b"SINCE"], [b""], [b"", b"PING"]):
             with self.subTest(request=request):
                 self.assert_error(b"BAD_REQUEST", self.client().ask(*request))
 

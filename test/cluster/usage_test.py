@@ -20,6 +20,7 @@ class Usage(unittest.TestCase):
                  "--listen": ["127.0.0.1:7001", "udp://127.0.0.1:1"], "--fsync-interval": ["2", "2 fortnights", "-1ms"],
                  "--heartbeat-interval": ["0", "x"], "--election-timeout": ["x", "0"], "--ack": ["maybe"],
                  "--segment-size": ["64", "x", "1KiB"], "--max-value": ["x", "17MiB"], "--max-pending": ["x"],
+                 "--max-sessions": ["0", "-1", "x", "1k"],
                  "--request-timeout": ["x"], "--log-level": ["loud"], "--log-format": ["xml"], "--no-such-flag": ["1"]}
         for flag, values in wrong.items():
             for value in values:

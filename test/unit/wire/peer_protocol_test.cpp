@@ -122,6 +122,7 @@ TEST_CASE("the fields of forwarded SETs and of their replies are decoded into th
   REQUIRE(hello.has_value());
   CHECK(std::get<Hello>(hello->message).client_endpoints == sample_hello().client_endpoints);
   CHECK(std::get<Hello>(hello->message).ack == Durability::written);
+  CHECK(std::get<Hello>(hello->message).max_sessions == sample_hello().max_sessions);
 }
 
 TEST_CASE("entries share the buffer of their frame") {

@@ -41,7 +41,7 @@ inline ForwardReplies sample_replies() {
 }
 
 inline Hello sample_hello() {
-  return {{"tcp://127.0.0.1:7001", "ipc:///tmp/s"}, Durability::written};
+  return {{"tcp://127.0.0.1:7001", "ipc:///tmp/s"}, Durability::written, 12'345};
 }
 
 inline raft::InstallSnapshot sample_chunk(Bytes data, bool done) {
