@@ -11,6 +11,7 @@ constexpr Duration tick_interval = std::chrono::milliseconds(20);
 // A deadline lies so much before the time is out: a tick, and something for a busy thread and the way.
 constexpr Duration margin = std::chrono::milliseconds(30);
 constexpr std::string_view busy_text = "the node has as many requests pending as --max-pending allows; try again later";
+constexpr std::string_view stopping_text = "this node is shutting down; ask another";
 
 }  // namespace
 
@@ -87,6 +88,10 @@ void FrontEnd::handle(Admitted request, wire::GetRequest& get) {
 }
 
 void FrontEnd::handle(Admitted request, const wire::StatusRequest&) {
+  if (finish_by_) {
+    outbox_.error(request, wire::ErrorCode::unavailable, stopping_text);
+    return;
+  }
   const StatusWanted wanted{++last_status_};
   if (raft_.post(wanted, sizeof wanted) == PostResult::accepted) {
     status_asked_.emplace(wanted.request, StatusAsked{std::move(request), now_ + options_.request_timeout - margin});
@@ -182,7 +187,7 @@ void FrontEnd::finish_if_done() {
   }
   sets_.give_up();
   for (const auto& [id, asked] : std::exchange(status_asked_, {})) {
-    outbox_.error(asked.request, wire::ErrorCode::unavailable, "this node is shutting down; ask another");
+    outbox_.error(asked.request, wire::ErrorCode::unavailable, stopping_text);
   }
   mailbox_.close();
 }

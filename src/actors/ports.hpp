@@ -39,8 +39,9 @@ struct PeerSend {
   wire::PeerMessage message;
 };
 
-// Towards the other members. Any thread; never blocks. A message may be lost, delayed, duplicated and overtaken; a
-// member that cannot be reached loses it at once and silently.
+// Towards the other members. Any thread; never blocks. A message may be lost, delayed and overtaken, one of Raft's may
+// arrive twice too (a forwarded SET must not: it would be stored twice); a member that cannot be reached loses it at
+// once and silently.
 class PeerTransport {
  public:
   virtual ~PeerTransport() = default;

@@ -279,6 +279,15 @@ TEST_CASE("finishing answers everything: what waits is UNAVAILABLE, what was app
   CHECK(node.mailbox.closed());
 }
 
+TEST_CASE("a STATUS that comes while the node finishes is answered") {
+  FrontEndHarness node;
+  node.lead();
+  node.set("c", "k", "v");
+  node.post(Finish{1s});
+  node.request("s", wire::StatusRequest());
+  CHECK(node.only_reply<wire::ErrorReply>().code == wire::ErrorCode::unavailable);
+}
+
 TEST_CASE("finishing still answers OK to what is committed within its patience") {
   FrontEndHarness node;
   node.lead();
