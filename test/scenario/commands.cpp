@@ -11,35 +11,21 @@ namespace strata::scenario {
 using namespace raft;
 
 const std::map<std::string, Interpreter::Command, std::less<>> Interpreter::commands{
-    {"nodes", &Interpreter::make_nodes},
-    {"given", &Interpreter::given},
-    {"crash", &Interpreter::crash},
-    {"lose-power", &Interpreter::lose_power},
-    {"start", &Interpreter::start},
-    {"disk", &Interpreter::disk},
-    {"write", &Interpreter::write},
-    {"sync", &Interpreter::sync},
-    {"propose", &Interpreter::propose},
-    {"read", &Interpreter::read},
-    {"campaign", &Interpreter::campaign},
-    {"elect", &Interpreter::elect},
-    {"beat", &Interpreter::beat},
-    {"wake", &Interpreter::wake},
-    {"time", &Interpreter::time},
-    {"run", &Interpreter::run},
-    {"deliver", &Interpreter::deliver},
-    {"drop", &Interpreter::drop},
-    {"duplicate", &Interpreter::duplicate},
-    {"hold", &Interpreter::hold},
-    {"release", &Interpreter::release},
-    {"forge", &Interpreter::forge},
-    {"cut", &Interpreter::cut},
-    {"heal", &Interpreter::heal},
-    {"partition", &Interpreter::partition},
-    {"settle", &Interpreter::settle},
-    {"status", &Interpreter::status},
-    {"log", &Interpreter::log},
-    {"followers", &Interpreter::followers},
+    {"nodes", &Interpreter::make_nodes},  {"given", &Interpreter::given},
+    {"crash", &Interpreter::crash},       {"lose-power", &Interpreter::lose_power},
+    {"start", &Interpreter::start},       {"disk", &Interpreter::disk},
+    {"write", &Interpreter::write},       {"sync", &Interpreter::sync},
+    {"snapshot", &Interpreter::snapshot}, {"propose", &Interpreter::propose},
+    {"read", &Interpreter::read},         {"campaign", &Interpreter::campaign},
+    {"elect", &Interpreter::elect},       {"beat", &Interpreter::beat},
+    {"wake", &Interpreter::wake},         {"time", &Interpreter::time},
+    {"run", &Interpreter::run},           {"deliver", &Interpreter::deliver},
+    {"drop", &Interpreter::drop},         {"duplicate", &Interpreter::duplicate},
+    {"hold", &Interpreter::hold},         {"release", &Interpreter::release},
+    {"forge", &Interpreter::forge},       {"cut", &Interpreter::cut},
+    {"heal", &Interpreter::heal},         {"partition", &Interpreter::partition},
+    {"settle", &Interpreter::settle},     {"status", &Interpreter::status},
+    {"log", &Interpreter::log},           {"followers", &Interpreter::followers},
     {"in-flight", &Interpreter::flight},
 };
 
@@ -126,11 +112,10 @@ void Interpreter::make_nodes(Words& words) {
 }
 
 void Interpreter::set_option(Words& words, const std::string& name, Config& config) {
-  const std::map<std::string, std::size_t*> sizes{{"max_append_bytes", &config.max_append_bytes},
-                                                  {"window_bytes", &config.window_bytes},
-                                                  {"window_messages", &config.window_messages},
-                                                  {"cache_bytes", &config.cache_bytes},
-                                                  {"max_uncommitted_bytes", &config.max_uncommitted_bytes}};
+  const std::map<std::string, std::size_t*> sizes{
+      {"max_append_bytes", &config.max_append_bytes}, {"window_bytes", &config.window_bytes},
+      {"window_messages", &config.window_messages},   {"cache_bytes", &config.cache_bytes},
+      {"max_chunk_bytes", &config.max_chunk_bytes},   {"max_uncommitted_bytes", &config.max_uncommitted_bytes}};
   if (const auto size = sizes.find(name); size != sizes.end()) {
     *size->second = words.next_number("a size");
   } else if (name == "ack") {
@@ -232,6 +217,19 @@ void Interpreter::sync(Words& words) {
   Node& chosen = running_node(words);
   if (!chosen.sync()) {
     words.fail(fmt::format("the disk of {} has nothing to sync", chosen.id()));
+  }
+}
+
+// snapshot 1 [released 4]: of what is committed; without a number nothing of the log is kept before it.
+void Interpreter::snapshot(Words& words) {
+  Node& chosen = running_node(words);
+  const LogIndex committed = chosen.core().commit_index();
+  const LogIndex released = words.accept("released") ? LogIndex(words.next_number("an index")) : committed;
+  if (committed <= chosen.core().snapshot().index || released > committed || released > chosen.disk().synced()) {
+    words.fail("a snapshot reaches further than the one before, and what is released is committed and synced");
+  }
+  if (!chosen.take_snapshot(released)) {
+    words.fail("nothing has been applied that has a content");
   }
 }
 

@@ -44,6 +44,7 @@ class Interpreter {
   void disk(Words& words);
   void write(Words& words);
   void sync(Words& words);
+  void snapshot(Words& words);
   void propose(Words& words);
   void read(Words& words);
 

@@ -34,15 +34,32 @@ void Interpreter::status(Words& words) {
 void Interpreter::log(Words& words) {
   for (const NodeId id : nodes_or_all(words)) {
     Node& chosen = nodes_.at(id);
-    std::string text;
-    const LogIndex last = chosen.up() ? chosen.core().last_index() : LogIndex(chosen.disk().log().size());
-    for (LogIndex index(1); index <= last; index = index.next()) {
+    const Disk& disk = chosen.disk();
+    const EntryId base = chosen.up() ? chosen.core().log().base() : disk.base();
+    const LogIndex last = chosen.up() ? chosen.core().last_index() : base.index + disk.log().size();
+    std::string text =
+        base.index == LogIndex(0) ? "" : fmt::format(" {} and before gone", name_of(base.index, base.term));
+    for (LogIndex index = base.index.next(); index <= last; index = index.next()) {
       const bool cached = chosen.up() && index >= chosen.core().log().first_cached();
-      const Entry& entry = cached ? chosen.core().log().entry(index) : chosen.disk().log().at(index.value - 1);
+      const Entry& entry = cached ? chosen.core().log().entry(index) : disk.log().at(index - disk.base().index - 1);
       text += (text.empty() ? " " : ", ") + describe(entry);
     }
     world_.trace.line(fmt::format("{}:{}", id, text.empty() ? " empty" : text));
   }
+}
+
+static std::string describe(const Progress& progress) {
+  switch (progress.state) {
+    case Progress::State::probing:
+      return "probing";
+    case Progress::State::replicating:
+      return "replicating";
+    case Progress::State::snapshot:
+      break;
+  }
+  const EntryId entry = progress.transfer->last_included;
+  return fmt::format("is sent the snapshot up to {}, has {} bytes", name_of(entry.index, entry.term),
+                     progress.transfer->offset);
 }
 
 // What a leader knows of its followers.
@@ -54,9 +71,8 @@ void Interpreter::followers(Words& words) {
   }
   for (const auto& [id, progress] : leader->followers) {
     world_.trace.line(fmt::format("{}: {}, match {}, written {}, synced {}, next {}, in flight {}", id,
-                                  progress.state == Progress::State::probing ? "probing" : "replicating",
-                                  progress.match_index, progress.match_written, progress.match_synced,
-                                  progress.next_index, progress.in_flight.size()));
+                                  describe(progress), progress.match_index, progress.match_written,
+                                  progress.match_synced, progress.next_index, progress.in_flight.size()));
   }
 }
 

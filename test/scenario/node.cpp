@@ -24,6 +24,12 @@ void Node::start() {
   life_ = life_.next();
   heard_.clear();
   core_.emplace(config_, disk_.restore(), world_.now, first_random(id(), life_));
+  machine_ = disk_.snapshot().content;
+  for (const Entry& entry : disk_.log()) {
+    if (entry.index > disk_.snapshot().last_included.index && entry.index <= core_->commit_index()) {
+      machine_.append(entry.payload());
+    }
+  }
   say(fmt::format("starts: {}, log ends at {}, commit {}", describe(core_->hard_state()),
                   name_of(core_->last_index(), core_->log().last_term()), core_->commit_index()));
   step(TimePassed{});
@@ -89,13 +95,48 @@ void Node::take(Output& out) {
   if (!out.send_after_hard_state.empty()) {
     queue_.emplace_back(std::move(out.send_after_hard_state));
   }
+  if (out.install) {
+    install(*out.install);
+  }
   show_committed(out.committed);
   show_reads(out);
   for (const Fetch& fetch : out.fetches) {
     say_detail(fmt::format("fetches {} to {} from its log for {}", fetch.first, fetch.last, fetch.peer));
     queue_.emplace_back(fetch);
   }
+  take_snapshots(out);
   wake_at_ = out.wake_at;
+}
+
+void Node::take_snapshots(Output& out) {
+  for (const ReadSnapshot& asked : out.read_snapshot) {
+    queue_.emplace_back(asked);
+  }
+  if (out.store_snapshot) {
+    const StoreSnapshot& part = *out.store_snapshot;
+    say_detail(fmt::format("stores bytes {} to {} of the snapshot up to {}", part.offset,
+                           part.offset + part.data.size(), name_of(part.last_included.index, part.last_included.term)));
+    queue_.emplace_back(std::move(*out.store_snapshot));
+  }
+}
+
+void Node::install(EntryId last_included) {
+  machine_ = disk_.snapshot().content;
+  say(fmt::format("installs the snapshot up to {}: \"{}\"", name_of(last_included.index, last_included.term),
+                  machine_));
+  World::require(world_.oracle.installs(id(), last_included.index, machine_));
+  queue_.emplace_back(last_included);
+}
+
+bool Node::take_snapshot(LogIndex released) {
+  if (machine_.empty()) {
+    return false;
+  }
+  const LogIndex held = core_->commit_index();
+  disk_.take({{held, core_->log().term_at(held)}, machine_}, released);
+  say(fmt::format("has a snapshot up to {}: \"{}\"", name_of(held, core_->log().term_at(held)), machine_));
+  step(SnapshotTaken{held, released});
+  return true;
 }
 
 void Node::take_persistent(Output& out) {
@@ -115,6 +156,7 @@ void Node::show_committed(const std::vector<Entry>& entries) {
   }
   for (const Entry& entry : entries) {
     World::require(world_.oracle.commits(id(), entry));
+    machine_.append(entry.payload());
   }
 }
 
@@ -193,6 +235,14 @@ void Node::done(Write& write) {
 
 void Node::done(const Fetch& fetch) {
   step(Fetched{fetch.peer, disk_.read(fetch)});
+}
+
+void Node::done(const ReadSnapshot& asked) {
+  step(disk_.read(asked));
+}
+
+void Node::done(const StoreSnapshot& part) {
+  step(disk_.store(part));
 }
 
 bool Node::sync() {

@@ -27,6 +27,9 @@ class Node {
 
   // ---- What happens to it; it is up ----
   void step(raft::Event event);
+  // A snapshot of what has been applied; the log's entries up to `released` are no longer needed. False:
+  // it would be empty, and a core takes an empty snapshot for one that cannot be read.
+  bool take_snapshot(LogIndex released);
   // A message from the network, which a newer life of either side may have made worthless. Also when it is down.
   void receive(Packet packet);
   // The transport's greeting: that `other` runs, and in which life.
@@ -51,9 +54,13 @@ class Node {
     LogIndex commit_index;  // when it was handed out
   };
   using Messages = std::vector<raft::Outgoing>;
+  using Job = std::variant<raft::HardState, Write, raft::Fetch, raft::ReadSnapshot, raft::StoreSnapshot, EntryId,
+                           Messages>;  // EntryId: the log begins anew behind it
 
   void take(raft::Output& out);
   void take_persistent(raft::Output& out);
+  void take_snapshots(raft::Output& out);
+  void install(EntryId last_included);
   void show_proposals(const raft::Output& out);
   void show_reads(const raft::Output& out);
   void show_committed(const std::vector<Entry>& entries);
@@ -62,6 +69,9 @@ class Node {
   void done(const raft::HardState& state);
   void done(Write& write);
   void done(const raft::Fetch& fetch);
+  void done(const raft::ReadSnapshot& asked);
+  void done(const raft::StoreSnapshot& part);
+  void done(EntryId base) { disk_.restart_log(base); }
   void done(Messages& messages) { send(std::move(messages)); }
   std::optional<std::string> refusal(const Packet& packet);
   void say(const std::string& text);
@@ -76,8 +86,9 @@ class Node {
 
   // Of the running life
   std::optional<raft::Core> core_;
-  std::deque<std::variant<raft::HardState, Write, raft::Fetch, Messages>> queue_;  // what waits for the disk
-  std::map<NodeId, Incarnation> heard_;                                            // the newest life of each other node
+  std::deque<Job> queue_;                // what waits for the disk
+  Bytes machine_;                        // what has been applied
+  std::map<NodeId, Incarnation> heard_;  // the newest life of each other node
   TimePoint wake_at_;
 };
 

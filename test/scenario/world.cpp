@@ -37,6 +37,20 @@ std::optional<std::string> Oracle::commits(NodeId node, const Entry& entry) {
                      describe(place->second));
 }
 
+std::optional<std::string> Oracle::installs(NodeId node, LogIndex up_to, const Bytes& content) const {
+  Bytes committed;
+  for (const auto& [index, entry] : committed_) {
+    if (index <= up_to) {
+      committed.append(entry.payload());
+    }
+  }
+  if (content == committed) {
+    return std::nullopt;
+  }
+  return fmt::format("State Machine Safety is broken: {} installs \"{}\", and \"{}\" was committed up to {}", node,
+                     content, committed, up_to);
+}
+
 std::optional<std::string> Oracle::saves(NodeId node, const raft::HardState& state) {
   raft::HardState& before = newest_[node];
   const bool back = state.term < before.term;

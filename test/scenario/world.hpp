@@ -37,6 +37,7 @@ class Oracle {
   // Each returns what is wrong.
   std::optional<std::string> leads(NodeId node, Term term);
   std::optional<std::string> commits(NodeId node, const Entry& entry);
+  std::optional<std::string> installs(NodeId node, LogIndex up_to, const Bytes& content) const;
   std::optional<std::string> saves(NodeId node, const raft::HardState& state);
 
  private:
