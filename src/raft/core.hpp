@@ -311,6 +311,8 @@ class Core {
   const Leader* leading() const { return std::get_if<Leader>(&role_); }
 
  private:
+  friend struct CoreEncoding;  // test/exhaustive: compares cores by all that decides what they will do
+
   // An Output::append that is not reported as synced yet.
   struct Write {
     WriteId id;

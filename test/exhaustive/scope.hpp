@@ -1,0 +1,29 @@
+// How much may happen in one exhaustive check: everything that could go on for ever has a bound here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/durability.hpp"
+
+namespace strata::exhaustive {
+
+// The most members that a scope can have: states are compared under every renaming of the members, 120 of five.
+inline constexpr std::size_t max_nodes = 5;
+
+struct Scope {
+  std::size_t nodes = 3;
+  std::uint64_t terms = 3;         // nobody campaigns for a later one
+  std::uint64_t elections = 4;     // election timers that fire, in the whole cluster
+  std::uint64_t commands = 2;      // proposals, in the whole cluster
+  std::uint64_t reads = 0;         // the same
+  std::uint64_t crashes = 1;       // processes that die: what is written stays
+  std::uint64_t power_losses = 1;  // machines that lose power: of what is not synced, any first part stays
+  std::uint64_t beats = 1;         // heartbeats of the timer in a leader's term, besides the first
+  // How often a disk may be found with work undone: its node goes on, or crashes, in the midst of it. At any other time
+  // what a step hands to the disk is written, synced and reported before anything else happens at this node.
+  std::uint64_t stalls = 1;
+  Durability ack = Durability::synced;
+};
+
+}  // namespace strata::exhaustive
