@@ -10,23 +10,27 @@ namespace {
 constexpr Duration tick_interval = std::chrono::milliseconds(20);
 // A deadline lies so much before the time is out: a tick, and something for a busy thread and the way.
 constexpr Duration margin = std::chrono::milliseconds(30);
+constexpr std::size_t piece_size = 256 << 10;  // of a snapshot that is captured; no handler encodes much more
 constexpr std::string_view busy_text = "the node has as many requests pending as --max-pending allows; try again later";
 constexpr std::string_view stopping_text = "this node is shutting down; ask another";
 
 }  // namespace
 
 FrontEnd::FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMailbox& mailbox, RaftMailbox& raft,
-                   Clock& clock, PeerTransport& peers, ClientReplies& clients)
+                   SnapshotMailbox& snapshots, Clock& clock, PeerTransport& peers, ClientReplies& clients)
     : options_(std::move(options)),
       state_(std::move(state)),
       mailbox_(mailbox),
       raft_(raft),
+      snapshots_(snapshots),
       clock_(clock),
       outbox_(options_.max_pending, peers, clients),
       sets_(options_.self, options_.incarnation, {options_.ack, options_.max_sessions}, outbox_, raft),
       reads_(state_, outbox_, raft),
       started_(clock.now()),
-      now_(started_) {}
+      now_(started_),
+      applied_term_(options_.applied_term),
+      log_bytes_(options_.replayed_bytes) {}
 
 boost::asio::awaitable<void> FrontEnd::run() {
   alarm_ = clock_.make_alarm([this] { mailbox_.post_owed(Tick(), 0); });
@@ -123,8 +127,53 @@ void FrontEnd::on(HelloFrom& hello) {
 void FrontEnd::on(const Committed& committed) {
   for (const Entry& entry : committed.entries) {
     sets_.applied(entry, state_.apply(entry));
+    log_bytes_ += entry.body.size();
+    applied_term_ = entry.term;
   }
   reads_.applied();
+  begin_snapshot_if_due();
+}
+
+void FrontEnd::on(InstallState& install) {
+  std::swap(state_, *install.state);
+  applied_term_ = install.term;
+  log_bytes_ = 0;
+  snapshots_.post_owed(Discard{std::move(install.state)}, 0);
+  reads_.applied();
+}
+
+// Half of what is to be kept at most: the log goes when it is behind two snapshots.
+void FrontEnd::begin_snapshot_if_due() {
+  const std::size_t due = options_.snapshot_log_size / 2;
+  if (options_.snapshot_log_size == 0 || log_bytes_ < due || state_.capture() || piece_out_ || finish_by_) {
+    return;
+  }
+  log_bytes_ = 0;
+  captured_ = {state_.applied(), applied_term_};
+  state_.begin_capture();
+  capture_piece(true);
+}
+
+void FrontEnd::capture_piece(bool first) {
+  CapturedPiece piece{captured_, state_.capture_next(piece_size), first, false};
+  piece.last = state_.capture()->ended();
+  if (piece.last) {
+    state_.end_capture();
+  }
+  const std::size_t bytes = piece.content.size();
+  piece_out_ = snapshots_.post_owed(std::move(piece), bytes) == PostResult::accepted;
+}
+
+void FrontEnd::on(const PieceStored&) {
+  piece_out_ = false;
+  if (state_.capture()) {
+    capture_piece(false);
+  }
+}
+
+void FrontEnd::on(const CaptureFailed&) {
+  piece_out_ = false;
+  state_.end_capture();
 }
 
 void FrontEnd::on(const raft::ProposalsAppended& appended) {

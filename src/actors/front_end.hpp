@@ -30,12 +30,15 @@ struct FrontEndOptions {
   std::uint32_t max_sessions = 100'000;                // exactly-once sessions kept, if this node leads; at least 1
   Duration request_timeout = std::chrono::seconds(5);  // every request is answered within this
   Duration leader_wait = std::chrono::seconds(2);      // how long a request waits for a leader
+  std::size_t snapshot_log_size = 256 << 20;  // bytes of log kept for the two newest snapshots; 0: none is taken
+  std::size_t replayed_bytes = 0;             // of log behind the newest snapshot, applied at the start
+  Term applied_term;                          // of the last entry that was applied
 };
 
 class FrontEnd {
  public:
-  FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMailbox& mailbox, RaftMailbox& raft, Clock& clock,
-           PeerTransport& peers, ClientReplies& clients);
+  FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMailbox& mailbox, RaftMailbox& raft,
+           SnapshotMailbox& snapshots, Clock& clock, PeerTransport& peers, ClientReplies& clients);
 
   // Ends after a Finish, when everything has been answered; it then closes its mailbox.
   boost::asio::awaitable<void> run();
@@ -51,6 +54,9 @@ class FrontEnd {
   void on(ForwardAnswersFrom& answers);
   void on(HelloFrom& hello);
   void on(const Committed& committed);
+  void on(InstallState& install);
+  void on(const PieceStored& stored);
+  void on(const CaptureFailed& failed);
   void on(const raft::ProposalsAppended& appended);
   void on(const raft::ProposalsRefused& refused);
   void on(const ReadsReady& ready);
@@ -66,6 +72,8 @@ class FrontEnd {
   void handle(Admitted request, const wire::StatusRequest& status);
   void handle(Admitted request, const wire::PingRequest& ping);
   bool idle() const { return sets_.idle() && reads_.idle() && status_asked_.empty(); }
+  void begin_snapshot_if_due();
+  void capture_piece(bool first);
   void end_batch();
   void finish_if_done();
 
@@ -73,6 +81,7 @@ class FrontEnd {
   kv::StateMachine state_;
   FrontEndMailbox& mailbox_;
   RaftMailbox& raft_;
+  SnapshotMailbox& snapshots_;
   Clock& clock_;
   Outbox outbox_;
   SetPath sets_;
@@ -88,6 +97,10 @@ class FrontEnd {
   TimePoint started_;
   TimePoint now_;
   std::optional<TimePoint> finish_by_;
+  Term applied_term_;
+  std::size_t log_bytes_ = 0;  // applied since the last snapshot began
+  EntryId captured_;           // what is being captured reaches up to here
+  bool piece_out_ = false;     // the keeper has a piece that it has not stored yet
 };
 
 }  // namespace strata::actors

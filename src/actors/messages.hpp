@@ -11,6 +11,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "kv/state_machine.hpp"
 #include "raft/core.hpp"
 #include "wal/log.hpp"
 #include "wire/client_protocol.hpp"
@@ -57,6 +58,15 @@ struct HelloFrom {
 struct Committed {
   std::vector<Entry> entries;
 };
+// In order with Committed: the state machine becomes this one, which an installed snapshot holds.
+struct InstallState {
+  std::unique_ptr<kv::StateMachine> state;
+  Term term;  // of the last entry in it
+};
+// From the snapshot keeper: one piece of the capture is stored.
+struct PieceStored {};
+// The capture came to nothing, for want of space; the next one is due as if this had been taken.
+struct CaptureFailed {};
 struct ReadsReady {
   std::vector<raft::ReadReady> reads;
 };
@@ -70,7 +80,8 @@ struct RaftStatus {
   NodeId leader;
   Term term;
   LogIndex commit;
-  LogIndex first;  // of the log as it is kept
+  LogIndex first;     // of the log as it is kept
+  LogIndex snapshot;  // up to which the newest snapshot reaches
   LogIndex written;
   LogIndex synced;
   LogIndex durable;
@@ -78,7 +89,7 @@ struct RaftStatus {
     NodeId id;
     LogIndex match;
     LogIndex synced;
-    bool replicating = false;
+    raft::Progress::State state = raft::Progress::State::probing;
     std::int64_t rtt_us = 0;  // of the newest answered round of heartbeats
   };
   std::vector<Peer> peers;  // of a leader
@@ -90,9 +101,10 @@ struct RaftStatus {
   } syncs;
 };
 
-using FrontEndMessage = std::variant<ClientRequests, ReplyBacklog, ForwardedFrom, ForwardAnswersFrom, HelloFrom,
-                                     Committed, raft::ProposalsAppended, raft::ProposalsRefused, ReadsReady,
-                                     ReadsFailed, raft::Leadership, RaftStatus, SetFsyncInterval, Tick, Finish>;
+using FrontEndMessage =
+    std::variant<ClientRequests, ReplyBacklog, ForwardedFrom, ForwardAnswersFrom, HelloFrom, Committed, InstallState,
+                 PieceStored, CaptureFailed, raft::ProposalsAppended, raft::ProposalsRefused, ReadsReady, ReadsFailed,
+                 raft::Leadership, RaftStatus, SetFsyncInterval, Tick, Finish>;
 
 // ---- To Raft ----
 
@@ -114,8 +126,20 @@ struct StatusWanted {
   std::uint64_t request = 0;
 };
 
-using RaftMessage = std::variant<PeerMessages, raft::Propose, raft::Read, WrittenUpTo, SyncedUpTo, raft::HardStateSaved,
-                                 raft::Fetched, StatusWanted, Tick>;
+// A snapshot of this node's own is on stable storage.
+struct SnapshotSaved {
+  LogIndex index;
+  LogIndex released;  // the log is not needed up to here
+};
+// A snapshot that the leader sent is on stable storage; this is what it holds.
+struct SnapshotReceived {
+  EntryId last_included;
+  std::unique_ptr<kv::StateMachine> state;
+};
+
+using RaftMessage =
+    std::variant<SnapshotSaved, SnapshotReceived, raft::SnapshotRead, raft::SnapshotStored, PeerMessages, raft::Propose,
+                 raft::Read, WrittenUpTo, SyncedUpTo, raft::HardStateSaved, raft::Fetched, StatusWanted, Tick>;
 
 // ---- To the WAL writer ----
 
@@ -127,7 +151,16 @@ struct SpareReady {
   std::unique_ptr<wal::PreparedSegment> spare;  // nullptr: it could not be made
 };
 
-using WalMessage = std::variant<raft::HardState, AppendEntriesToLog, raft::Fetch, SpareReady>;
+// In order with the appends.
+struct RestartLog {
+  EntryId base;
+  wal::Marks marks;
+};
+struct ReleaseLog {
+  LogIndex up_to;
+};
+
+using WalMessage = std::variant<RestartLog, ReleaseLog, raft::HardState, AppendEntriesToLog, raft::Fetch, SpareReady>;
 
 // ---- To the fsync timer ----
 
@@ -146,10 +179,27 @@ struct PrepareSpare {
 
 using AllocatorMessage = std::variant<PrepareSpare>;
 
+// ---- To the snapshot keeper ----
+
+// The next piece of what the front end captures; the first one begins a snapshot and gives up one that has not ended.
+struct CapturedPiece {
+  EntryId last_included;
+  Bytes content;
+  bool first = false;
+  bool last = false;
+};
+// To be destroyed where that may take its time.
+struct Discard {
+  std::unique_ptr<kv::StateMachine> state;
+};
+
+using SnapshotMessage = std::variant<CapturedPiece, Discard, raft::StoreSnapshot, raft::ReadSnapshot>;
+
 using FrontEndMailbox = Mailbox<FrontEndMessage>;
 using RaftMailbox = Mailbox<RaftMessage>;
 using WalMailbox = Mailbox<WalMessage>;
 using FsyncMailbox = Mailbox<FsyncMessage>;
 using AllocatorMailbox = Mailbox<AllocatorMessage>;
+using SnapshotMailbox = Mailbox<SnapshotMessage>;
 
 }  // namespace strata::actors

@@ -13,23 +13,66 @@ MailboxLimits limits_for(std::size_t max_pending) {
 
 constexpr std::size_t read_at_once = 4 << 20;
 
-Result<kv::StateMachine> replay(wal::Log& log) {
+constexpr std::size_t load_at_once = 1 << 20;
+
+// What the disk holds as committed.
+struct Applied {
   kv::StateMachine state;
-  const LogIndex commit = log.recovered().commit_index;
-  if (commit == LogIndex()) {
-    return state;
+  Term term;                  // of its last entry
+  std::size_t log_bytes = 0;  // of the entries behind the snapshot
+};
+
+Result<kv::StateMachine> load(wal::SnapshotStore& snapshots) {
+  auto reader = snapshots.read(snapshots.newest());
+  if (!reader) {
+    return reader.error();
   }
-  const Result<void> replayed = log.replay(LogIndex(1), commit, [&state](const Entry& entry) { state.apply(entry); });
-  if (!replayed) {
+  kv::StateDecoder decoder;
+  for (std::uint64_t offset = 0; offset < (*reader)->file().size;) {
+    const Result<Bytes> content = (*reader)->read(offset, load_at_once);
+    if (!content) {
+      return content.error();
+    }
+    decoder.add(*content);
+    offset += content->size();
+  }
+  return decoder.finish();
+}
+
+Result<void> replay(wal::Log& log, Applied& applied) {
+  const LogIndex first = applied.state.applied().next();
+  const LogIndex commit = log.recovered().commit_index;
+  if (commit < first) {
+    return {};
+  }
+  return log.replay(first, commit, [&applied](const Entry& entry) {
+    applied.state.apply(entry);
+    applied.term = entry.term;
+    applied.log_bytes += entry.body.size();
+  });
+}
+
+Result<Applied> load_and_replay(const wal::DataDirectory& directory) {
+  Applied applied;
+  if (const EntryId newest = directory.snapshots->newest(); newest.index > LogIndex()) {
+    Result<kv::StateMachine> loaded = load(*directory.snapshots);
+    if (!loaded) {
+      return loaded.error();
+    }
+    applied.state = std::move(*loaded);
+    applied.term = newest.term;
+  }
+  if (auto replayed = replay(*directory.log, applied); !replayed) {
     return replayed.error();
   }
-  return state;
+  return applied;
 }
 
 Result<raft::Restored> restore(wal::Log& log, const wal::Metadata& metadata) {
   const wal::Recovered& recovered = log.recovered();
   raft::Restored restored;
   restored.hard_state = {metadata.term, metadata.vote};
+  restored.base = recovered.base;
   restored.term_runs = recovered.term_runs;
   restored.last_index = recovered.last_index;
   restored.commit_index = recovered.commit_index;
@@ -49,16 +92,20 @@ Result<raft::Restored> restore(wal::Log& log, const wal::Metadata& metadata) {
 Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeExecutors executors, NodePorts ports,
                                                      wal::DataDirectory directory) {
   options.front_end.incarnation = directory.metadata->current().incarnation;
-  auto state = replay(*directory.log);
-  if (!state) {
-    return state.error();
+  Result<Applied> applied = load_and_replay(directory);
+  if (!applied) {
+    return applied.error();
   }
+  options.front_end.applied_term = applied->term;
+  options.front_end.replayed_bytes = applied->log_bytes;
   auto restored = restore(*directory.log, directory.metadata->current());
   if (!restored) {
     return restored.error();
   }
+  restored->snapshot = directory.snapshots->newest();
   return std::unique_ptr<NodeActors>(new NodeActors(std::move(options), std::move(executors), std::move(ports),
-                                                    std::move(directory), std::move(*restored), std::move(*state)));
+                                                    std::move(directory), std::move(*restored),
+                                                    std::move(applied->state)));
 }
 
 NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,
@@ -71,24 +118,29 @@ NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts p
       wal_mailbox_(executors_.wal, {}),
       fsync_mailbox_(executors_.fsync, {}),
       allocator_mailbox_(executors_.allocator, {}),
-      front_end_(std::move(options.front_end), std::move(state), front_end_mailbox_, raft_mailbox_, ports.loop_clock,
-                 ports.peers, ports.clients),
+      snapshot_mailbox_(executors_.snapshots, {}),
+      front_end_(std::move(options.front_end), std::move(state), front_end_mailbox_, raft_mailbox_, snapshot_mailbox_,
+                 ports.loop_clock, ports.peers, ports.clients),
       raft_(std::move(options.raft), std::move(restored),
-            {raft_mailbox_, front_end_mailbox_, wal_mailbox_, ports.loop_clock, ports.peers, ports.logger,
-             std::move(ports.random)}),
+            {raft_mailbox_, front_end_mailbox_, wal_mailbox_, snapshot_mailbox_, ports.loop_clock, ports.peers,
+             ports.logger, std::move(ports.random)}),
       wal_writer_(std::move(directory.log), std::move(directory.metadata), options.log.segment_size, wal_mailbox_,
                   raft_mailbox_, fsync_mailbox_, allocator_mailbox_, ports.on_disk_failure),
       fsync_timer_(options.fsync_interval, ports.fsync_clock, fsync_mailbox_, raft_mailbox_, ports.on_disk_failure),
       segment_allocator_(ports.files, std::move(options.log), ports.logger, allocator_mailbox_, wal_mailbox_),
+      snapshot_keeper_(std::move(directory.snapshots), ports.logger, snapshot_mailbox_, front_end_mailbox_,
+                       raft_mailbox_, ports.on_disk_failure),
       front_end_scope_(executors_.loop, ports.logger),
       raft_scope_(executors_.loop, ports.logger),
       wal_scope_(executors_.loop, ports.logger),
       fsync_scope_(executors_.loop, ports.logger),
-      allocator_scope_(executors_.loop, ports.logger) {}
+      allocator_scope_(executors_.loop, ports.logger),
+      snapshot_scope_(executors_.loop, ports.logger) {}
 
 NodeActors::~NodeActors() = default;
 
 void NodeActors::start() {
+  snapshot_scope_.spawn(executors_.snapshots, "snapshot keeper", snapshot_keeper_.run());
   allocator_scope_.spawn(executors_.allocator, "segment allocator", segment_allocator_.run());
   fsync_scope_.spawn(executors_.fsync, "fsync timer", fsync_timer_.run());
   wal_scope_.spawn(executors_.wal, "WAL writer", wal_writer_.run());
@@ -112,7 +164,9 @@ boost::asio::awaitable<void> NodeActors::stop(Duration patience) {
   co_await fsync_scope_.join();
   log_closed_ = true;
   allocator_mailbox_.close();
+  snapshot_mailbox_.close();
   co_await allocator_scope_.join();
+  co_await snapshot_scope_.join();
 }
 
 // Closing a mailbox posts the coroutine that waits in it, and its executor drops it.
@@ -122,7 +176,9 @@ void NodeActors::abandon() {
   wal_mailbox_.close();
   fsync_mailbox_.close();
   allocator_mailbox_.close();
-  for (Scope* scope : {&front_end_scope_, &raft_scope_, &wal_scope_, &fsync_scope_, &allocator_scope_}) {
+  snapshot_mailbox_.close();
+  for (Scope* scope :
+       {&front_end_scope_, &raft_scope_, &wal_scope_, &fsync_scope_, &allocator_scope_, &snapshot_scope_}) {
     scope->abandon();
   }
 }

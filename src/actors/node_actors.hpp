@@ -19,6 +19,7 @@
 #include "actors/raft_actor.hpp"
 #include "actors/scope.hpp"
 #include "actors/segment_allocator.hpp"
+#include "actors/snapshot_keeper.hpp"
 #include "actors/wal_writer.hpp"
 #include "base/log.hpp"
 #include "raft/core.hpp"
@@ -34,12 +35,13 @@ struct NodeOptions {
 };
 
 // Which actor runs where. An executor runs one thing at a time (a thread of its own, or a simulated one). The disk's
-// three may block; `loop` never does.
+// four may block; `loop` never does.
 struct NodeExecutors {
   boost::asio::any_io_executor loop;       // front end and Raft (and net)
   boost::asio::any_io_executor wal;        // WAL writer
   boost::asio::any_io_executor fsync;      // fsync timer
   boost::asio::any_io_executor allocator;  // segment allocator
+  boost::asio::any_io_executor snapshots;  // snapshot keeper
 };
 
 struct NodePorts {
@@ -56,8 +58,8 @@ struct NodePorts {
 
 class NodeActors {
  public:
-  // Replays the log into the state machine up to its commit mark (blocks; call it before anything runs). `directory` is
-  // the node's opened data directory. Error: the log cannot be read.
+  // Loads the newest snapshot, and replays the log behind it into the state machine up to its commit mark (blocks; call
+  // it before anything runs). `directory` is the node's opened data directory. Error: the log cannot be read.
   static Result<std::unique_ptr<NodeActors>> make(NodeOptions options, NodeExecutors executors, NodePorts ports,
                                                   wal::DataDirectory directory);
   ~NodeActors();
@@ -67,11 +69,12 @@ class NodeActors {
 
   // On the loop's executor, once. The order: the front end takes no more requests and answers what waits (at most
   // `patience` for what is on its way, then UNKNOWN), Raft ends, the WAL writer writes what it was given, the fsync
-  // timer syncs it, the allocator ends. Everything is joined when it returns; nothing is posted to a port afterwards.
+  // timer syncs it, the allocator and the snapshot keeper end. Everything is joined when it returns; nothing is posted
+  // to a port afterwards.
   boost::asio::awaitable<void> stop(Duration patience);
 
   // Everything that the log was given is on stable storage, and nothing will be given to it any more: stop waits for
-  // the allocator alone, whose work is not needed.
+  // the allocator and the snapshot keeper, whose work is not needed.
   bool log_closed() const { return log_closed_; }
 
   // For the simulator's kill -9, instead of stop: when the executors drop whatever they hold and are given, every
@@ -109,17 +112,20 @@ class NodeActors {
   WalMailbox wal_mailbox_;
   FsyncMailbox fsync_mailbox_;
   AllocatorMailbox allocator_mailbox_;
+  SnapshotMailbox snapshot_mailbox_;
   FrontEnd front_end_;
   RaftActor raft_;
   WalWriter wal_writer_;
   FsyncTimer fsync_timer_;
   SegmentAllocator segment_allocator_;
+  SnapshotKeeper snapshot_keeper_;
   // One for each actor, in the order in which they end.
   Scope front_end_scope_;
   Scope raft_scope_;
   Scope wal_scope_;
   Scope fsync_scope_;
   Scope allocator_scope_;
+  Scope snapshot_scope_;
   bool log_closed_ = false;
 };
 

@@ -119,6 +119,28 @@ void RaftActor::on(raft::Fetched& fetched) {
   step(std::move(fetched));
 }
 
+void RaftActor::on(const SnapshotSaved& saved) {
+  // The core first: from now on it asks for nothing of what goes.
+  step(raft::SnapshotTaken{saved.index, saved.released});
+  links_.wal.post_owed(ReleaseLog{saved.released}, sizeof(ReleaseLog));
+}
+
+void RaftActor::on(SnapshotReceived& received) {
+  received_ = std::move(received.state);
+  step(raft::SnapshotStored{received.last_included, 0, true});
+  if (received_) {
+    links_.snapshots.post_owed(Discard{std::move(received_)}, 0);
+  }
+}
+
+void RaftActor::on(raft::SnapshotRead& read) {
+  step(std::move(read));
+}
+
+void RaftActor::on(const raft::SnapshotStored& stored) {
+  step(stored);
+}
+
 void RaftActor::on(const Tick&) {
   ticked_ = true;
 }
@@ -148,6 +170,27 @@ void RaftActor::persist(raft::Output& output) {
   for (const raft::Fetch& fetch : output.fetches) {
     links_.wal.post_owed(fetch, sizeof fetch);
   }
+  if (output.install) {
+    install(*output.install);
+  }
+  for (const raft::ReadSnapshot& read : output.read_snapshot) {
+    links_.snapshots.post_owed(read, sizeof read);
+  }
+  if (output.store_snapshot) {
+    const std::size_t bytes = output.store_snapshot->data.size();
+    links_.snapshots.post_owed(std::move(*output.store_snapshot), bytes);
+  }
+}
+
+void RaftActor::install(EntryId last_included) {
+  STRATA_ASSERT(received_ && received_->applied() == last_included.index);
+  flush();  // what was committed before
+  const RestartLog restart{last_included, {synced_, core_.commit_index()}};
+  const PostResult posted = links_.wal.post_owed(restart, sizeof restart);
+  STRATA_ASSERT(posted == PostResult::accepted);
+  // Nothing of the log stays before it.
+  links_.wal.post_owed(ReleaseLog{last_included.index}, sizeof(ReleaseLog));
+  links_.front_end.post_owed(InstallState{std::move(received_), last_included.term}, 0);
 }
 
 void RaftActor::send(raft::Output& output) {
@@ -230,15 +273,15 @@ void RaftActor::on(const StatusWanted& wanted) {
   status.leader = core_.leader();
   status.term = core_.hard_state().term;
   status.commit = core_.commit_index();
-  status.first = LogIndex(core_.last_index() == LogIndex() ? 0 : 1);
+  status.first = core_.last_index() == LogIndex() ? LogIndex() : core_.log().base().index.next();
+  status.snapshot = core_.snapshot().index;
   status.written = core_.written();
   status.synced = core_.synced();
   status.durable = core_.durable();
   if (const raft::Leader* leading = core_.leading()) {
     for (const auto& [id, progress] : leading->followers) {
       const auto round_trip = std::chrono::duration_cast<std::chrono::microseconds>(round_trips_[id]);
-      status.peers.push_back({id, progress.match_index, progress.match_synced,
-                              progress.state == raft::Progress::State::replicating, round_trip.count()});
+      status.peers.push_back({id, progress.match_index, progress.match_synced, progress.state, round_trip.count()});
     }
   }
   status.syncs = {syncs_.count(), syncs_.quantile_us(0.5), syncs_.quantile_us(0.99), syncs_.max_us()};

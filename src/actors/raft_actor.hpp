@@ -22,6 +22,7 @@ struct RaftActorLinks {
   RaftMailbox& mailbox;
   FrontEndMailbox& front_end;
   WalMailbox& wal;
+  SnapshotMailbox& snapshots;
   Clock& clock;
   PeerTransport& peers;
   Logger& logger;
@@ -45,6 +46,10 @@ class RaftActor {
   void on(const SyncedUpTo& synced);
   void on(const raft::HardStateSaved& saved);
   void on(raft::Fetched& fetched);
+  void on(const SnapshotSaved& saved);
+  void on(SnapshotReceived& received);
+  void on(raft::SnapshotRead& read);
+  void on(const raft::SnapshotStored& stored);
   void on(const StatusWanted& wanted);
   void on(const Tick& tick);
 
@@ -52,6 +57,7 @@ class RaftActor {
   void step(raft::Event event);
   void persist(raft::Output& output);
   void send(raft::Output& output);
+  void install(EntryId last_included);
   void answer_front_end(raft::Output& output);
   void flush();
   // The WAL writer does not keep up (a slow or hung disk): what has been handed to it is as much as memory allows.
@@ -87,6 +93,7 @@ class RaftActor {
   TimePoint round_sent_;
   std::map<NodeId, Duration> round_trips_;
   raft::Leadership leadership_;
+  std::unique_ptr<kv::StateMachine> received_;  // while the core decides whether it is installed
 
   // Gathered while a batch is handled, sent at its end.
   std::vector<PeerSend> to_peers_;

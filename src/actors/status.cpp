@@ -20,6 +20,18 @@ std::string_view name_of(raft::Role role) {
   assertion_failed("a role without a name");
 }
 
+std::string_view name_of(raft::Progress::State state) {
+  switch (state) {
+    case raft::Progress::State::probing:
+      return "probing";
+    case raft::Progress::State::replicating:
+      return "replicating";
+    case raft::Progress::State::snapshot:
+      return "snapshot";
+  }
+  assertion_failed("a state without a name");
+}
+
 json::array members_of(const NodeFacts& node) {
   json::array members;
   for (const Member& member : node.members) {
@@ -38,7 +50,7 @@ json::array peers_of(const RaftStatus& raft) {
     peers.push_back({{"id", peer.id.value},
                      {"match", peer.match.value},
                      {"synced", peer.synced.value},
-                     {"state", peer.replicating ? "replicating" : "probing"},
+                     {"state", name_of(peer.state)},
                      {"rtt_us", peer.rtt_us}});
   }
   return peers;
@@ -62,7 +74,7 @@ std::string status_json(const NodeFacts& node, const RaftStatus& raft) {
   status["written"] = raft.written.value;
   status["synced"] = raft.synced.value;
   status["durable"] = raft.durable.value;
-  status["snapshot"] = 0;
+  status["snapshot"] = raft.snapshot.value;
   status["keys"] = node.keys;
   status["ack"] = strata::name_of(node.ack);
   status["fsync_interval_us"] = std::chrono::duration_cast<std::chrono::microseconds>(node.fsync_interval).count();

@@ -86,8 +86,8 @@ void WalWriter::on(const raft::Fetch& fetch) {
   write_gathered();
   raft::Fetched fetched{fetch.peer, {}};
   std::size_t bytes = 0;
-  // The log may have become shorter since the question was asked.
-  if (!poisoned_ && fetch.first <= log_->last_index()) {
+  // The log may have become shorter since the question was asked, at either end.
+  if (!poisoned_ && fetch.first >= log_->first_index() && fetch.first <= log_->last_index()) {
     auto entries = log_->read(fetch.first, std::min(fetch.last, log_->last_index()), fetch.max_bytes);
     if (!entries) {
       fail(entries.error());
@@ -99,6 +99,26 @@ void WalWriter::on(const raft::Fetch& fetch) {
     }
   }
   raft_.post_owed(std::move(fetched), bytes);
+}
+
+void WalWriter::on(const RestartLog& restart) {
+  write_gathered();
+  if (poisoned_) {
+    return;
+  }
+  if (const Result<void> restarted = log_->restart(restart.base, restart.marks); !restarted) {
+    fail(restarted.error());
+  }
+}
+
+void WalWriter::on(const ReleaseLog& release) {
+  write_gathered();
+  if (poisoned_) {
+    return;
+  }
+  if (const Result<void> released = log_->release(release.up_to); !released) {
+    fail(released.error());
+  }
 }
 
 void WalWriter::on(SpareReady& ready) {

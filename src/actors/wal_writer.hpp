@@ -29,6 +29,8 @@ class WalWriter {
   void on(AppendEntriesToLog& append);
   void on(const raft::Fetch& fetch);
   void on(SpareReady& ready);
+  void on(const RestartLog& restart);
+  void on(const ReleaseLog& release);
   void write_gathered();
   void ask_for_spare();
   void fail(const Error& error);

@@ -33,6 +33,10 @@ const raft::AppendEntries* append_entries_in(const wire::PeerMessage& message) {
 }
 
 Lane lane_of(const wire::PeerMessage& message) {
+  const auto* of_raft = std::get_if<raft::Message>(&message);
+  if (of_raft != nullptr && std::holds_alternative<raft::InstallSnapshot>(*of_raft)) {
+    return Lane::snapshots;
+  }
   const auto* append = append_entries_in(message);
   const bool bulk =
       (append != nullptr && !append->entries.empty()) || std::holds_alternative<wire::ForwardSets>(message);

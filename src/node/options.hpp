@@ -33,6 +33,7 @@ struct Options {
   Duration heartbeat_interval = std::chrono::milliseconds(50);
   Duration election_timeout = std::chrono::milliseconds(500);
   std::uint64_t segment_size = 64 << 20;
+  std::uint64_t snapshot_log_size = 256 << 20;
   std::uint64_t max_value = 1 << 20;
   std::uint64_t max_pending = 64 << 20;
   std::uint32_t max_sessions = 100'000;

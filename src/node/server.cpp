@@ -113,6 +113,7 @@ class Server {
   DiskThread wal_thread_;
   DiskThread fsync_thread_;
   DiskThread allocator_thread_;
+  DiskThread snapshot_thread_;
   net::AsioClock loop_clock_{loop_.get_executor()};
   net::AsioClock fsync_clock_{fsync_thread_.executor()};
   net::Context context_;
@@ -149,10 +150,10 @@ Result<void> Server::prepare() {
                           log_,
                           [this] { return random_(); },
                           [this](const Error& error) { disk_failed(error); }};
-  auto actors = actors::NodeActors::make(
-      node_options(),
-      {loop_.get_executor(), wal_thread_.executor(), fsync_thread_.executor(), allocator_thread_.executor()},
-      std::move(ports), std::move(*directory));
+  auto actors = actors::NodeActors::make(node_options(),
+                                         {loop_.get_executor(), wal_thread_.executor(), fsync_thread_.executor(),
+                                          allocator_thread_.executor(), snapshot_thread_.executor()},
+                                         std::move(ports), std::move(*directory));
   if (!actors) {
     return actors.error();
   }
@@ -181,6 +182,7 @@ actors::NodeOptions Server::node_options() const {
                                       id == options_.id ? clients_->endpoints() : std::vector<std::string>()});
   }
   node.front_end.fsync_interval = options_.fsync_interval;
+  node.front_end.snapshot_log_size = options_.snapshot_log_size;
   node.front_end.max_pending = options_.max_pending;
   node.front_end.max_sessions = options_.max_sessions;
   node.front_end.request_timeout = options_.request_timeout;

@@ -70,7 +70,12 @@ Result<DataDirectory> open_data_directory(FileSystem& files, const LogOptions& o
     return metadata.error();
   }
   opened.metadata = std::move(*metadata);
-  Result<std::unique_ptr<Log>> log = Log::open(files, options, logger);
+  Result<std::unique_ptr<SnapshotStore>> snapshots = SnapshotStore::open(files, options, logger);
+  if (!snapshots) {
+    return snapshots.error();
+  }
+  opened.snapshots = std::move(*snapshots);
+  Result<std::unique_ptr<Log>> log = Log::open(files, options, logger, opened.snapshots->newest());
   if (!log) {
     return log.error();
   }

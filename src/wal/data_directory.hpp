@@ -10,13 +10,15 @@
 #include "wal/file.hpp"
 #include "wal/log.hpp"
 #include "wal/metadata.hpp"
+#include "wal/snapshot.hpp"
 
 namespace strata::wal {
 
 struct DataDirectory {
   std::unique_ptr<FileLock> lock;
   std::unique_ptr<MetadataFile> metadata;  // its incarnation is already that of this start, synced
-  std::unique_ptr<Log> log;
+  std::unique_ptr<SnapshotStore> snapshots;
+  std::unique_ptr<Log> log;  // joins the newest snapshot
 };
 
 // Creates the directory when it is missing, locks it (in_use: another process has it), checks that it belongs to this

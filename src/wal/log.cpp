@@ -38,13 +38,20 @@ Log::Log(std::unique_ptr<LogState> state) : state_(std::move(state)) {}
 
 Log::~Log() = default;
 
-Result<std::unique_ptr<Log>> Log::open(FileSystem& files, LogOptions options, Logger& logger) {
+Result<std::unique_ptr<Log>> Log::open(FileSystem& files, LogOptions options, Logger& logger, EntryId snapshot) {
   STRATA_ASSERT(options.segment_size <= max_segment_size);
-  Result<std::unique_ptr<LogState>> state = recover(files, std::move(options), logger);
+  Result<std::unique_ptr<LogState>> state = recover(files, std::move(options), logger, snapshot);
   if (!state) {
     return state.error();
   }
-  return std::unique_ptr<Log>(new Log(std::move(*state)));
+  std::unique_ptr<Log> log(new Log(std::move(*state)));
+  if (log->state_->restart_due) {
+    logger.warning("log: it does not hold what the snapshot does; it begins anew behind index {}", snapshot.index);
+    if (auto restarted = log->restart(snapshot, {log->end(), snapshot.index}); !restarted) {
+      return restarted.error();
+    }
+  }
+  return log;
 }
 
 const Recovered& Log::recovered() const {
@@ -123,13 +130,20 @@ Result<void> Log::append_entry(const Entry& entry, const Marks& marks) {
   header.body_size = static_cast<std::uint32_t>(entry.body.size());
   header.term = entry.term;
   header.index = entry.index;
+  const Position position = state.end;
+  put_record(header, entry.body.view(), marks);
+  state.place(entry.index, entry.term, position);
+  return state.buffer.size() >= write_chunk ? flush() : Result<void>();
+}
+
+// There is room for it.
+void Log::put_record(RecordHeader header, BytesView body, const Marks& marks) {
+  LogState& state = *state_;
   header.link = state.link;
   header.position = state.end;
   header.marks = Marks{std::max(marks.synced, state.synced), marks.commit_index};
-  state.link = encode_record(state.buffer, header, entry.body.view(), state.identity);
-  state.place(entry.index, entry.term, state.end);
-  state.end.offset += static_cast<std::uint32_t>(record);
-  return state.buffer.size() >= write_chunk ? flush() : Result<void>();
+  state.link = encode_record(state.buffer, header, body, state.identity);
+  state.end.offset += static_cast<std::uint32_t>(record_size(body.size()));
 }
 
 Result<void> Log::flush() {
@@ -166,6 +180,61 @@ Result<void> Log::cut() {
   state.synced = state.end;
   state.segments.push_back(std::move(*begun));
   return {};
+}
+
+// Synced before it returns: no segment may go while the log on the disk still ends with other entries.
+Result<void> Log::restart(EntryId base, const Marks& marks) {
+  LogState& state = *state_;
+  const std::uint64_t record = record_size(0);
+  if (!fits(state, record)) {
+    if (state.prepared.empty()) {
+      if (auto made = allocate_own(0, segment_size_for(state.options, record)); !made) {
+        return made;
+      }
+    }
+    if (auto done = cut(); !done) {
+      return beyond_repair(done.error());
+    }
+  }
+  RecordHeader header;
+  header.type = RecordType::restart;
+  header.term = base.term;
+  header.index = base.index;
+  put_record(header, {}, marks);
+  state.restart(base);
+  Result<void> done = flush();
+  if (done) {
+    done = state.segments.back().file->sync();
+  }
+  return done ? done : Result<void>(beyond_repair(done.error()));
+}
+
+// One at a time, each durably: what is left has no gap, wherever the power is lost.
+Result<void> Log::release(LogIndex up_to) {
+  LogState& state = *state_;
+  const LogIndex first_needed = std::max(up_to.next(), state.first_index);
+  const std::uint32_t needed =
+      first_needed > state.last_index() ? state.end.segment : state.positions[first_needed - state.first_index].segment;
+  while (state.segments.front().head.sequence < needed) {
+    const std::string path = state.segments.front().path;
+    state.segments.erase(state.segments.begin());
+    while (!state.positions.empty() && state.positions.front().segment < state.segments.front().head.sequence) {
+      state.positions.pop_front();
+      state.first_index = state.first_index.next();
+    }
+    Result<void> removed = state.files.remove(path);
+    if (removed) {
+      removed = state.files.sync_directory(state.options.directory);
+    }
+    if (!removed) {
+      return beyond_repair(removed.error());
+    }
+  }
+  return {};
+}
+
+LogIndex Log::first_index() const {
+  return state_->first_index;
 }
 
 std::optional<std::uint32_t> Log::wants_spare() const {

@@ -22,7 +22,8 @@
 
 namespace strata::wal {
 
-// A place in the log: everything before it in log order. Segments are numbered from 1 without a gap.
+// A place in the log: everything before it in log order. Segments are numbered without a gap, from 1 on; the oldest go
+// when snapshots have taken their place.
 struct Position {
   std::uint32_t segment = 0;
   std::uint32_t offset = 0;
@@ -45,9 +46,10 @@ struct LogOptions {
 
 // What opening found.
 struct Recovered {
+  EntryId base;  // the entries up to this one are gone
   LogIndex last_index;
-  LogIndex commit_index;           // the highest mark, not beyond last_index
-  std::vector<TermRun> term_runs;  // of entries 1 to last_index
+  LogIndex commit_index;           // the highest mark, not beyond last_index; what the snapshot holds at least
+  std::vector<TermRun> term_runs;  // of entries base + 1 to last_index
   std::uint64_t segments = 0;
   std::uint64_t records = 0;     // valid ones, overridden ones included
   std::uint64_t bytes = 0;       // of valid records
@@ -78,6 +80,7 @@ struct SyncTarget {
 };
 
 struct LogState;
+struct RecordHeader;
 
 class Log {
  public:
@@ -85,9 +88,13 @@ class Log {
   // trusted, removes left-over temporary files. Reports progress to `logger`. A bad record at or behind the highest
   // synced mark of all valid records is torn: the log is cut there (zeroed to its end, synced), and the log line counts
   // the bytes.
-  // Errors: damaged (file, offset and index in the text) when a bad record lies before that mark, or a segment or its
-  // head is missing: nothing is cut; mismatch when a segment belongs to another node or cluster, or has a newer format.
-  static Result<std::unique_ptr<Log>> open(FileSystem& files, LogOptions options, Logger& logger);
+  // `snapshot`: everything up to this entry is in a snapshot ({0, 0}: there is none). A log that does not hold the
+  // entry begins anew behind it (Raft paper, Figure 13, receiver implementation 6 and 7): it was installed, or the
+  // log's end was lost with the power. Errors: damaged (file, offset and index in the text) when a bad record lies
+  // before that mark, a segment or its head is missing, or the log begins later than the snapshot ends: nothing is cut;
+  // mismatch when a segment belongs to another node or cluster, or has a newer format.
+  static Result<std::unique_ptr<Log>> open(FileSystem& files, LogOptions options, Logger& logger,
+                                           EntryId snapshot = {});
   ~Log();
 
   const Recovered& recovered() const;
@@ -102,6 +109,15 @@ class Log {
   // used. After any other the log must not be used again: its end is undefined.
   Result<SyncTarget> append(std::span<const Entry> entries, const Marks& marks);
 
+  // Drops every entry; the log goes on behind `base`, which a snapshot on stable storage holds. On stable storage
+  // itself when it returns. Errors: as append.
+  Result<void> restart(EntryId base, const Marks& marks);
+  // Removes the segments that hold no current entry behind `up_to`, the oldest first. After an error the log must not
+  // be used again.
+  Result<void> release(LogIndex up_to);
+  // The first entry that can be read.
+  LogIndex first_index() const;
+
   // The number of a segment that should be prepared (prepare_segment) and given, so that cutting does not have to wait
   // for it; nothing when a spare is there. append makes its own when it needs one and has none. Ask again only when
   // what was asked for has been given, or its preparation has failed.
@@ -109,7 +125,7 @@ class Log {
   void give_spare(std::unique_ptr<PreparedSegment> spare);
 
   // The current entries from `first` on, up to `last`, as many as `max_bytes` of bodies hold, at least one. They share
-  // buffers. Damaged or unreadable records are an error. 1 <= first <= last <= last_index().
+  // buffers. Damaged or unreadable records are an error. first_index() <= first <= last <= last_index().
   Result<std::vector<Entry>> read(LogIndex first, LogIndex last, std::size_t max_bytes);
   // Hands every current entry from `first` to `last` to `visit`, in order. One that is kept keeps up to 1 MiB alive.
   Result<void> replay(LogIndex first, LogIndex last, const std::function<void(const Entry&)>& visit);
@@ -120,6 +136,7 @@ class Log {
   Result<void> prepare_for(std::span<const Entry> entries);
   Result<void> allocate_own(std::size_t place, std::uint32_t size);
   Result<void> append_entry(const Entry& entry, const Marks& marks);
+  void put_record(RecordHeader header, BytesView body, const Marks& marks);
   Result<void> flush();
   Result<void> cut();
   Result<void> visit_while(LogIndex first, LogIndex last, std::size_t read_ahead,

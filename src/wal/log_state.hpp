@@ -24,7 +24,7 @@ struct LogState {
   LogOptions options;
   std::uint32_t identity = 0;
 
-  std::vector<Segment> segments;   // from number 1 on, never empty
+  std::vector<Segment> segments;   // never empty
   std::deque<Position> positions;  // of the current entries' records, from first_index on
   LogIndex first_index{1};
   Term last_term;          // of the last entry
@@ -36,8 +36,16 @@ struct LogState {
   std::uint64_t allocated = 0;  // segments made by the log itself; keeps their temporary names apart
   Bytes buffer;                 // encoded records that end at `end`, not yet written
 
+  bool restart_due = false;  // found so by recovery: the log must begin anew behind the snapshot
+
   Recovered recovered;
 
+  // Every entry is dropped.
+  void restart(EntryId base) {
+    positions.clear();
+    first_index = base.index.next();
+    last_term = base.term;
+  }
   LogIndex last_index() const { return first_index + positions.size() - 1; }
 
   // The record at `position` holds entry `index`: it overrides that entry and all behind it.
@@ -50,6 +58,6 @@ struct LogState {
 };
 
 // Opens the log as Log::open promises.
-Result<std::unique_ptr<LogState>> recover(FileSystem& files, LogOptions options, Logger& logger);
+Result<std::unique_ptr<LogState>> recover(FileSystem& files, LogOptions options, Logger& logger, EntryId snapshot);
 
 }  // namespace strata::wal

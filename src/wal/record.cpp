@@ -44,6 +44,7 @@ Error damage(const char* reason) {
 
 RecordHeader header_of(const RawHeader& raw) {
   RecordHeader header;
+  header.type = static_cast<RecordType>(raw.type);
   header.body_size = raw.body_size;
   header.term = Term(raw.term);
   header.index = LogIndex(raw.index);
@@ -103,7 +104,9 @@ Result<CheckedHeader> decode_record_header(BytesView bytes, std::uint32_t identi
   if (Position{raw.segment, raw.offset} != position) {
     return damage("the record was written for another place");
   }
-  if (raw.type != static_cast<std::uint8_t>(RecordType::entry) ||
+  const bool known = raw.type == static_cast<std::uint8_t>(RecordType::entry) ||
+                     raw.type == static_cast<std::uint8_t>(RecordType::restart);
+  if (!known || (raw.type != static_cast<std::uint8_t>(RecordType::entry) && raw.body_size != 0) ||
       (raw.reserved[0] | raw.reserved[1] | raw.reserved[2]) != 0) {
     return Error{ErrorKind::mismatch, "the record is of a kind that a newer version of Strata writes"};
   }
@@ -114,6 +117,9 @@ Result<Entry> decode_record_body(const RecordHeader& header, const SharedBytes& 
   const BytesView bytes = body_and_padding.view();
   if (bytes.size() != record_size(header.body_size) - record_header_size) {
     return damage("the file ends inside the record's body");
+  }
+  if (header.type == RecordType::restart) {
+    return Entry{header.term, header.index, EntryType::no_op, {}};
   }
   std::optional<Entry> entry = decode_entry(SharedBytes(body_and_padding.owner(), bytes.substr(0, header.body_size)));
   if (!entry) {

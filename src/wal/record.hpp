@@ -15,8 +15,9 @@ inline constexpr std::size_t record_header_size = 64;
 inline constexpr std::size_t record_alignment = 8;
 inline constexpr std::uint32_t record_magic = 0x4C415753;  // "SWAL"
 
-// Type 2 is set aside for the truncation record; see the format's description.
-enum class RecordType : std::uint8_t { entry = 1 };
+// Types 2 to 15 are set aside; see the format's description. A restart says: no entry of the log holds any more, it
+// goes on behind the entry (term, index) that a snapshot holds.
+enum class RecordType : std::uint8_t { entry = 1, restart = 16 };
 
 struct RecordHeader {
   RecordType type = RecordType::entry;
@@ -48,7 +49,8 @@ std::uint32_t encode_record(Bytes& out, const RecordHeader& header, BytesView bo
 // of a record written by `identity` at `position`; mismatch when they are one of a type this version does not know.
 Result<CheckedHeader> decode_record_header(BytesView bytes, std::uint32_t identity, Position position);
 
-// Decodes what follows the header, padding included; the entry shares the buffer. damaged, with the reason, when it is
+// Decodes what follows the header, padding included; the entry shares the buffer. Of a restart it has term and index
+// only. damaged, with the reason, when it is
 // not what the header announces.
 Result<Entry> decode_record_body(const RecordHeader& header, const SharedBytes& body_and_padding);
 

@@ -27,8 +27,11 @@ struct Tail {
 // One opening of the log, from the listing of the directory to a state that may be appended to.
 class Recovery {
  public:
-  Recovery(FileSystem& files, LogOptions options, Logger& logger)
-      : files_(files), logger_(logger), state_(std::make_unique<LogState>(files, std::move(options))) {}
+  Recovery(FileSystem& files, LogOptions options, Logger& logger, EntryId snapshot)
+      : files_(files),
+        logger_(logger),
+        snapshot_(snapshot),
+        state_(std::make_unique<LogState>(files, std::move(options))) {}
 
   Result<std::unique_ptr<LogState>> run();
 
@@ -47,9 +50,14 @@ class Recovery {
   Result<void> read_segment(const Segment& segment, const SegmentHead* next);
   Result<Record> next_record(SegmentReader& reader) const;
   void take(const Record& record);
+  void take_entry(const RecordHeader& header);
+  LogIndex least_index() const;
   Result<void> check_close(const Segment& segment, const SegmentHead& next) const;
   Error bad_record(const Segment& segment, const Error& reason) const;
 
+  Result<void> join_snapshot();
+  Term term_at(LogIndex index) const;
+  void drop_first();
   Result<void> finish();
   Result<Tail> examine_tail(const Segment& segment) const;
   Result<void> cut(Segment& segment, const Tail& tail);
@@ -58,7 +66,11 @@ class Recovery {
 
   FileSystem& files_;
   Logger& logger_;
+  EntryId snapshot_;
   std::unique_ptr<LogState> state_;
+  std::optional<Term> base_term_{Term(0)};  // of the entry before the first; nothing: it is not known
+  std::uint32_t first_sequence_ = 1;
+  bool restarted_ = false;                    // by a record
   Position synced_mark_;                      // the highest of the valid records and heads
   Error end_reason_{ErrorKind::damaged, ""};  // why the last segment's records end where they do
   std::uint64_t total_bytes_ = 0;             // of all segments
@@ -97,7 +109,10 @@ Result<void> Recovery::open_segments(const std::vector<std::string>& names) {
     if (!sequence) {
       continue;
     }
-    const auto expected = static_cast<std::uint32_t>(state_->segments.size() + 1);
+    if (state_->segments.empty() && snapshot_.index > LogIndex(0)) {
+      first_sequence_ = *sequence;  // what came before may have been released
+    }
+    const auto expected = static_cast<std::uint32_t>(state_->segments.size() + first_sequence_);
     if (*sequence != expected) {
       return damage_at(segment_path(options().directory, expected), 0, LogIndex(0),
                        {ErrorKind::damaged, fmt::format("the segment is missing, but there is {}", name)});
@@ -159,7 +174,7 @@ Result<void> Recovery::check_head(const Segment& segment) const {
                  fmt::format("the segment belongs to node {} of cluster {:016x}, this is node {} of cluster {:016x}",
                              head.node, head.cluster, options().node, options().cluster)};
   }
-  if (head.sequence != state_->segments.size() + 1) {
+  if (head.sequence != state_->segments.size() + first_sequence_) {
     return Error{ErrorKind::damaged, fmt::format("the segment's head has the number {}", head.sequence)};
   }
   if (head.size < segment_head_size || head.size > max_segment_size || segment.file_size > head.size) {
@@ -214,6 +229,9 @@ Result<void> Recovery::create_first() {
 
 Result<void> Recovery::read_segments() {
   const std::vector<Segment>& segments = state_->segments;
+  const SegmentHead& first = segments.front().head;
+  state_->restart({first.last_index, first.last_term});
+  base_term_ = first.last_term;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const SegmentHead* next = i + 1 < segments.size() ? &segments[i + 1].head : nullptr;
     if (auto read = read_segment(segments[i], next); !read) {
@@ -252,7 +270,8 @@ Result<Record> Recovery::next_record(SegmentReader& reader) const {
   if (record && record->header.link != state_->link) {
     return Error{ErrorKind::damaged, "the record does not follow the one before it"};
   }
-  if (record && (record->header.index < state_->first_index || record->header.index > state_->last_index().next())) {
+  if (record && record->header.type == RecordType::entry &&
+      (record->header.index < least_index() || record->header.index > state_->last_index().next())) {
     return Error{ErrorKind::damaged, fmt::format("the record's index is {}", record->header.index)};
   }
   return record;
@@ -261,20 +280,93 @@ Result<Record> Recovery::next_record(SegmentReader& reader) const {
 void Recovery::take(const Record& record) {
   const RecordHeader& header = record.header;
   Recovered& found = state_->recovered;
-  state_->place(header.index, header.term, header.position);
+  if (header.type == RecordType::restart) {
+    state_->restart({header.index, header.term});
+    base_term_ = header.term;
+    restarted_ = true;
+    found.term_runs.clear();
+  } else {
+    take_entry(header);
+  }
   state_->link = record.checksum;
   state_->end.offset += static_cast<std::uint32_t>(record.size);
   synced_mark_ = std::max(synced_mark_, header.marks.synced);
-  while (!found.term_runs.empty() && found.term_runs.back().first >= header.index) {
-    found.term_runs.pop_back();
-  }
-  if (found.term_runs.empty() || found.term_runs.back().term != header.term) {
-    found.term_runs.push_back(TermRun{header.term, header.index});
-  }
   found.commit_index = std::max(found.commit_index, header.marks.commit_index);
   found.records += 1;
   found.bytes += record.size;
   report_progress();
+}
+
+// An override may reach back before the first entry that is left: the entries between were in segments that are gone.
+void Recovery::take_entry(const RecordHeader& header) {
+  std::vector<TermRun>& runs = state_->recovered.term_runs;
+  if (header.index < state_->first_index) {
+    state_->positions.clear();
+    state_->first_index = header.index;
+    base_term_.reset();
+  }
+  state_->place(header.index, header.term, header.position);
+  while (!runs.empty() && runs.back().first >= header.index) {
+    runs.pop_back();
+  }
+  if (runs.empty() || runs.back().term != header.term) {
+    runs.push_back(TermRun{header.term, header.index});
+  }
+}
+
+// An entry's index is at least this.
+LogIndex Recovery::least_index() const {
+  const bool may_reach_back = !restarted_ && first_sequence_ > 1;
+  return may_reach_back ? LogIndex(1) : state_->first_index;
+}
+
+Term Recovery::term_at(LogIndex index) const {
+  const std::vector<TermRun>& runs = state_->recovered.term_runs;
+  const auto later = std::upper_bound(runs.begin(), runs.end(), index,
+                                      [](LogIndex wanted, const TermRun& run) { return wanted < run.first; });
+  return std::prev(later)->term;
+}
+
+// The log and the snapshot must make one whole: the log holds the snapshot's last entry, or begins just behind it, or
+// has nothing that is still of use.
+Result<void> Recovery::join_snapshot() {
+  const LogIndex before_first = state_->first_index - 1;
+  if (before_first > snapshot_.index) {
+    return damage_at(state_->segments.front().path, 0, state_->first_index,
+                     {ErrorKind::damaged, fmt::format("the log begins here, but the newest snapshot that can be read "
+                                                      "ends at index {}",
+                                                      snapshot_.index)});
+  }
+  bool joined = snapshot_.index <= state_->last_index();
+  if (joined && snapshot_.index > before_first) {
+    joined = term_at(snapshot_.index) == snapshot_.term;
+  } else if (joined) {
+    joined = base_term_.value_or(snapshot_.term) == snapshot_.term;
+    base_term_ = snapshot_.term;
+  }
+  if (!joined) {
+    state_->restart(snapshot_);
+    state_->recovered.term_runs.clear();
+    state_->restart_due = true;
+    base_term_ = snapshot_.term;
+  } else if (!base_term_) {
+    drop_first();
+  }
+  return {};
+}
+
+// Nothing is known of the entry before the first one, so the first one becomes what the log stands on.
+void Recovery::drop_first() {
+  std::vector<TermRun>& runs = state_->recovered.term_runs;
+  const LogIndex first = state_->first_index;
+  base_term_ = runs.front().term;
+  state_->positions.pop_front();
+  state_->first_index = first.next();
+  if (state_->positions.empty() || (runs.size() > 1 && runs[1].first == first.next())) {
+    runs.erase(runs.begin());
+  } else {
+    runs.front().first = first.next();
+  }
 }
 
 Result<void> Recovery::check_close(const Segment& segment, const SegmentHead& next) const {
@@ -304,13 +396,17 @@ Result<void> Recovery::finish() {
   if (std::max(synced_mark_, tail->synced) > state_->end) {
     return bad_record(segment, end_reason_);
   }
+  if (auto joined = join_snapshot(); !joined) {
+    return joined;
+  }
   if (auto done = cut(segment, *tail); !done) {
     return done;
   }
   state_->synced = state_->end;
   Recovered& found = state_->recovered;
+  found.base = {state_->first_index - 1, *base_term_};
   found.last_index = state_->last_index();
-  found.commit_index = std::min(found.commit_index, found.last_index);
+  found.commit_index = std::max(std::min(found.commit_index, found.last_index), snapshot_.index);
   found.segments = state_->segments.size();
   return {};
 }
@@ -384,8 +480,8 @@ void Recovery::report() const {
 
 }  // namespace
 
-Result<std::unique_ptr<LogState>> recover(FileSystem& files, LogOptions options, Logger& logger) {
-  return Recovery(files, std::move(options), logger).run();
+Result<std::unique_ptr<LogState>> recover(FileSystem& files, LogOptions options, Logger& logger, EntryId snapshot) {
+  return Recovery(files, std::move(options), logger, snapshot).run();
 }
 
 }  // namespace strata::wal

@@ -97,6 +97,7 @@ class Node : public actors::PeerTransport {
   Loop wal_;
   Loop fsync_;
   Loop allocator_;
+  Loop snapshots_;
   net::AsioClock loop_clock_{loop_.executor()};
   net::AsioClock fsync_clock_{fsync_.executor()};
 };
@@ -160,9 +161,9 @@ Node::Node(Cluster& cluster, NodeId id) : cluster_(cluster), id_(id), random_(id
                                 logger_,
                                 [this] { return random_(); },
                                 [](const Error& error) { FAIL(error.text); }};
-  auto made =
-      actors::NodeActors::make(options, {loop_.executor(), wal_.executor(), fsync_.executor(), allocator_.executor()},
-                               ports, std::move(*directory));
+  auto made = actors::NodeActors::make(
+      options, {loop_.executor(), wal_.executor(), fsync_.executor(), allocator_.executor(), snapshots_.executor()},
+      ports, std::move(*directory));
   REQUIRE(made.has_value());
   actors_ = std::move(*made);
 }

@@ -9,7 +9,14 @@ namespace strata::sim {
 
 namespace {
 
-enum ThreadNumber : std::uint64_t { loop_thread, wal_thread, fsync_thread, allocator_thread, threads_of_a_machine };
+enum ThreadNumber : std::uint64_t {
+  loop_thread,
+  wal_thread,
+  fsync_thread,
+  allocator_thread,
+  snapshot_thread,
+  threads_of_a_machine
+};
 
 Random latency_of(std::uint64_t seed, NodeId node, ThreadNumber thread) {
   return Random(seed, Purpose::latency, node.value * threads_of_a_machine + thread);
@@ -45,6 +52,7 @@ Machine::Machine(NodeId id, Surroundings& surroundings)
       wal_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, wal_thread)),
       fsync_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, fsync_thread)),
       allocator_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, allocator_thread)),
+      snapshots_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, snapshot_thread)),
       clock_error_(draw_clock(disk_random_, surroundings.plan)) {
   surroundings_.oracles.set_disk(id_, disk_);
   set_service_times(surroundings_.plan.disk_time);
@@ -53,7 +61,7 @@ Machine::Machine(NodeId id, Surroundings& surroundings)
       surroundings_.oracles.stepped(id_, process_->actors());
     }
   });
-  for (SimThread* thread : {&wal_, &fsync_, &allocator_}) {
+  for (SimThread* thread : {&wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->set_after_each([this] { disk_function_ended(); });
   }
   if (surroundings_.plan.short_write > 0) {
@@ -72,7 +80,7 @@ Machine::~Machine() {
 
 void Machine::set_service_times(ServiceTime disk_time) {
   loop_.set_service_time(surroundings_.plan.loop_time);
-  for (SimThread* thread : {&wal_, &fsync_, &allocator_}) {
+  for (SimThread* thread : {&wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->set_service_time(disk_time);
   }
 }
@@ -99,7 +107,7 @@ bool Machine::leads_and_serves() const {
 
 void Machine::start() {
   STRATA_ASSERT(!is_up());
-  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_}) {
+  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->resume();
   }
   ++life_;
@@ -117,7 +125,7 @@ void Machine::start() {
 }
 
 void Machine::end(Ending ending) {
-  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_}) {
+  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->halt();
   }
   if (is_up()) {
@@ -190,7 +198,7 @@ void Machine::pause(Duration time) {
   surroundings_.trace.event(id_, "is paused for {} ns", time.count());
   const TimePoint until = surroundings_.scheduler.now() + time;
   undisturbed_since_ = std::max(undisturbed_since_, until);
-  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_}) {
+  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->pause_until(until);
   }
 }
@@ -210,7 +218,7 @@ void Machine::calm_down() {
   ServiceTime disk_time = surroundings_.plan.disk_time;
   disk_time.typical = std::min<Duration>(disk_time.typical, std::chrono::milliseconds(1));
   set_service_times(disk_time);
-  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_}) {
+  for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->hurry();
   }
   if (ends_at_call_) {

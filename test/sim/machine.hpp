@@ -88,6 +88,7 @@ class Machine {
   SimThread wal_;
   SimThread fsync_;
   SimThread allocator_;
+  SimThread snapshots_;
   ClockError clock_error_;
   std::uint64_t life_ = 0;
   std::unique_ptr<Process> process_;

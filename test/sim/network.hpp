@@ -18,7 +18,7 @@
 namespace strata::sim {
 
 inline constexpr std::size_t max_nodes = 7;  // numbered from 1
-inline constexpr std::size_t lanes = 2;      // control and entries, as in net
+inline constexpr std::size_t lanes = 3;      // control, entries and snapshots, as in net
 
 struct NetworkFaults {
   Duration least_delay = std::chrono::microseconds(50);

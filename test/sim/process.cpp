@@ -26,6 +26,9 @@ std::vector<NodeId> peers_of(const Plan& plan, NodeId self) {
 // As net does: bulk never delays a heartbeat.
 std::size_t lane_of(const wire::PeerMessage& message) {
   if (const auto* content = std::get_if<raft::Message>(&message)) {
+    if (std::holds_alternative<raft::InstallSnapshot>(*content)) {
+      return 2;
+    }
     const auto* append = std::get_if<raft::AppendEntries>(content);
     return append != nullptr && !append->entries.empty() ? 1 : 0;
   }
@@ -59,6 +62,7 @@ actors::NodeOptions Process::options() const {
   options.log.node = machine_.id_;
   options.front_end.self = machine_.id_;
   options.front_end.ack = plan.ack;
+  options.front_end.snapshot_log_size = plan.snapshot_log_size;
   options.front_end.fsync_interval = plan.fsync_interval;
   options.fsync_interval = plan.fsync_interval;
   return options;
@@ -73,7 +77,7 @@ Result<void> Process::start() {
   const std::vector<NodeId> peers = peers_of(machine_.surroundings_.plan, machine_.id_);
   gate_.emplace(simulated_cluster, machine_.id_, directory->metadata->current().incarnation, peers);
   const actors::NodeExecutors executors{machine_.loop_.executor(), machine_.wal_.executor(), machine_.fsync_.executor(),
-                                        machine_.allocator_.executor()};
+                                        machine_.allocator_.executor(), machine_.snapshots_.executor()};
   const actors::NodePorts ports{loop_clock_,
                                 fsync_clock_,
                                 *this,

@@ -26,7 +26,8 @@ struct FrontEndHarness {
   explicit FrontEndHarness(FrontEndOptions options = {}) {
     options.self = self;
     options.members = {{self, "tcp://a", {}}, {other, "tcp://b", {}}};
-    front_end = std::make_unique<FrontEnd>(options, kv::StateMachine(), mailbox, raft, clock, peers, replies);
+    front_end =
+        std::make_unique<FrontEnd>(options, kv::StateMachine(), mailbox, raft, snapshots, clock, peers, replies);
     boost::asio::co_spawn(context, front_end->run(), boost::asio::detached);
     run();
   }
@@ -120,6 +121,7 @@ struct FrontEndHarness {
   KeptReplies replies;
   FrontEndMailbox mailbox{context.get_executor(), {}};
   RaftMailbox raft{context.get_executor(), {}};
+  SnapshotMailbox snapshots{context.get_executor(), {}};
   std::unique_ptr<FrontEnd> front_end;
 };
 

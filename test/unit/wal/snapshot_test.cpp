@@ -1,0 +1,303 @@
+// Snapshot files, the log that gives way to them, and both together under crashes at every call.
+#include "wal/snapshot.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "support/log_samples.hpp"
+#include "support/memory_files.hpp"
+#include "support/show_result.hpp"
+#include "wal/data_directory.hpp"
+
+using namespace strata;
+using namespace strata::test;
+using namespace strata::wal;
+
+namespace {
+
+constexpr std::uint64_t segment_size = 16384;
+constexpr std::size_t payload = 1000;
+
+EntryId at(std::uint64_t index, std::uint64_t term) {
+  return {LogIndex(index), Term(term)};
+}
+
+Bytes content_of(EntryId last_included) {
+  Bytes content = fmt::format("state at {} ", last_included.index);
+  return content + Bytes(150'000, static_cast<char>('a' + last_included.index.value % 26));
+}
+
+struct Bench {
+  MemoryFiles files;
+  KeptLines lines;
+  LogOptions options = sample_options(segment_size);
+
+  Bench() { REQUIRE(files.make_directory("data")); }
+
+  std::unique_ptr<SnapshotStore> open() {
+    auto store = SnapshotStore::open(files, options, lines);
+    REQUIRE(store);
+    return std::move(*store);
+  }
+};
+
+Result<void> take(SnapshotStore& store, EntryId last_included) {
+  auto writer = store.begin(last_included, "own");
+  if (!writer) {
+    return writer.error();
+  }
+  const Bytes content = content_of(last_included);
+  for (std::size_t offset = 0; offset < content.size(); offset += 40'000) {
+    if (auto appended = (*writer)->append(BytesView(content).substr(offset, 40'000)); !appended) {
+      return appended;
+    }
+  }
+  auto file = (*writer)->finish();
+  if (!file) {
+    return file.error();
+  }
+  return store.add(*file);
+}
+
+Bytes read_whole(SnapshotStore& store, EntryId last_included, std::size_t piece) {
+  auto reader = store.read(last_included);
+  REQUIRE(reader);
+  Bytes content;
+  while (content.size() < (*reader)->file().size) {
+    const auto part = (*reader)->read(content.size(), piece);
+    REQUIRE(part);
+    content += *part;
+  }
+  return content;
+}
+
+// The life of a data directory: two snapshots of its own, log that goes, a snapshot that is installed, and log behind
+// it. Ends at the first error. What was synced must be found again.
+struct Life {
+  EntryId snapshot;
+  EntryId last;
+  std::uint64_t restarted_at = 0;
+
+  Result<void> append(Log& log, std::uint64_t first, std::uint64_t last_index, std::uint64_t term) {
+    const auto target = log.append(sample_entries(first, last_index, term, payload), {});
+    if (!target) {
+      return target.error();
+    }
+    auto synced = target->sync();
+    if (synced) {
+      last = at(last_index, term);
+    }
+    return synced;
+  }
+  Result<void> snap(DataDirectory& directory, EntryId last_included) {
+    auto taken = take(*directory.snapshots, last_included);
+    if (taken) {
+      snapshot = last_included;
+      taken = directory.log->release(directory.snapshots->released());
+    }
+    return taken;
+  }
+  Result<void> install(DataDirectory& directory, EntryId last_included) {
+    auto done = take(*directory.snapshots, last_included);
+    if (done) {
+      snapshot = last = last_included;
+      restarted_at = last_included.index.value;
+      done = directory.log->restart(last_included, {});
+    }
+    return done ? directory.log->release(last_included.index) : done;
+  }
+
+  Result<void> live(FileSystem& files, const LogOptions& options, Logger& logger) {
+    auto opened = open_data_directory(files, options, logger);
+    if (!opened) {
+      return opened.error();
+    }
+    DataDirectory& directory = *opened;
+    auto done = append(*directory.log, 1, 30, 1);
+    done = done ? snap(directory, at(20, 1)) : done;
+    done = done ? append(*directory.log, 31, 60, 1) : done;
+    done = done ? snap(directory, at(45, 1)) : done;
+    done = done ? append(*directory.log, 58, 90, 2) : done;  // overrides
+    done = done ? snap(directory, at(80, 2)) : done;
+    done = done ? install(directory, at(200, 3)) : done;
+    return done ? append(*directory.log, 201, 230, 3) : done;
+  }
+};
+
+std::uint64_t term_in_life(std::uint64_t index) {
+  return index > 200 ? 3 : index >= 58 ? 2 : 1;
+}
+
+void check_reopened(MemoryFiles& files, const LogOptions& options, Logger& logger, const Life& life) {
+  auto opened = open_data_directory(files, options, logger);
+  if (!opened) {
+    FAIL(opened.error().text);
+  }
+  const EntryId newest = opened->snapshots->newest();
+  const Recovered& found = opened->log->recovered();
+  CHECK(newest.index >= life.snapshot.index);
+  CHECK(found.last_index >= life.last.index);
+  CHECK(found.base.index <= newest.index);
+  CHECK(found.commit_index >= newest.index);
+  if (newest.index > LogIndex(0)) {
+    CHECK(read_whole(*opened->snapshots, newest, 70'000) == content_of(newest));
+  }
+  // Before the last override was synced, the log may still end with the entries that it overrides.
+  const std::uint64_t until = std::min(life.last.index.value, found.last_index.value);
+  const auto first = found.base.index.next();
+  if (LogIndex(until) < first) {
+    return;
+  }
+  std::uint64_t index = first.value;
+  REQUIRE(opened->log->replay(first, LogIndex(until), [&](const Entry& entry) {
+    CHECK(entry.index.value == index);
+    const bool settled = life.last.term >= Term(2) || index < 58;
+    if (settled) {
+      CHECK(entry.term == Term(term_in_life(index)));
+    }
+    CHECK(entry.body.view() == sample_entry(index, entry.term.value, payload).body.view());
+    ++index;
+  }));
+}
+
+}  // namespace
+
+TEST_CASE("a snapshot is read as it was written, in parts of any size, also after a restart") {
+  Bench bench;
+  REQUIRE(take(*bench.open(), at(7, 2)));
+  const auto store = bench.open();
+  CHECK((store->newest() == at(7, 2)));
+  CHECK(read_whole(*store, at(7, 2), 1 << 20) == content_of(at(7, 2)));
+  CHECK(read_whole(*store, at(7, 2), 999) == content_of(at(7, 2)));
+  const auto other = store->read(at(8, 2));
+  REQUIRE_FALSE(other);
+  CHECK(other.error().kind == ErrorKind::not_found);
+}
+
+TEST_CASE("two snapshots are kept, and the log is released up to the older one") {
+  Bench bench;
+  const auto store = bench.open();
+  REQUIRE(take(*store, at(7, 2)));
+  CHECK(store->released() == LogIndex(0));
+  REQUIRE(take(*store, at(9, 2)));
+  CHECK(store->released() == LogIndex(7));
+  REQUIRE(take(*store, at(12, 3)));
+  CHECK(store->released() == LogIndex(9));
+  CHECK_FALSE(bench.files.exists("data/snapshot-00000000000000000007.snap"));
+  CHECK((bench.open()->kept().size() == 2));
+}
+
+TEST_CASE("a changed byte anywhere in a snapshot is found, and the one before it takes its place") {
+  Bench bench;
+  REQUIRE(take(*bench.open(), at(7, 2)));
+  REQUIRE(take(*bench.open(), at(9, 2)));
+  const std::string path = "data/snapshot-00000000000000000009.snap";
+  const Bytes sound = bench.files.content(path);
+  for (std::size_t place = 0; place < sound.size(); place += place < 100 ? 1 : 9973) {
+    Bytes changed = sound;
+    changed[place] = static_cast<char>(changed[place] ^ 1);
+    bench.files.set_content(path, changed);
+    CHECK((bench.open()->newest() == at(7, 2)));
+  }
+  bench.files.set_content(path, BytesView(sound).substr(0, sound.size() - 1));
+  CHECK((bench.open()->newest() == at(7, 2)));
+  CHECK(bench.lines.has("a snapshot is damaged"));
+}
+
+TEST_CASE("a snapshot of another node is refused") {
+  Bench bench;
+  REQUIRE(take(*bench.open(), at(7, 2)));
+  bench.options.node = NodeId(3);
+  const auto store = SnapshotStore::open(bench.files, bench.options, bench.lines);
+  REQUIRE_FALSE(store);
+  CHECK(store.error().kind == ErrorKind::mismatch);
+}
+
+TEST_CASE("segments go when all they hold is in the older snapshot, and the log opens without them") {
+  MemoryFiles files;
+  KeptLines lines;
+  Life life;
+  const LogOptions options = sample_options(segment_size);
+  auto opened = open_data_directory(files, options, lines);
+  REQUIRE(opened);
+  REQUIRE(life.append(*opened->log, 1, 60, 1));
+  REQUIRE(life.snap(*opened, at(30, 1)));
+  CHECK(opened->log->first_index() == LogIndex(1));
+  REQUIRE(life.snap(*opened, at(50, 1)));
+  const LogIndex first = opened->log->first_index();
+  CHECK((first > LogIndex(1) && first <= LogIndex(31)));
+  CHECK_FALSE(files.exists("data/wal-0000000001.log"));
+  files.kill_process();
+  check_reopened(files, options, lines, life);
+}
+
+TEST_CASE("a log that begins behind the newest readable snapshot is damaged") {
+  MemoryFiles files;
+  KeptLines lines;
+  Life life;
+  const LogOptions options = sample_options(segment_size);
+  {
+    auto opened = open_data_directory(files, options, lines);
+    REQUIRE(opened);
+    REQUIRE(life.append(*opened->log, 1, 60, 1));
+    REQUIRE(life.snap(*opened, at(30, 1)));
+    REQUIRE(life.snap(*opened, at(50, 1)));
+  }
+  REQUIRE(files.remove("data/snapshot-00000000000000000030.snap"));
+  REQUIRE(files.remove("data/snapshot-00000000000000000050.snap"));
+  const auto opened = open_data_directory(files, options, lines);
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().kind == ErrorKind::damaged);
+}
+
+TEST_CASE("a log that lost what the snapshot holds begins anew behind it") {
+  MemoryFiles files;
+  KeptLines lines;
+  Life life;
+  const LogOptions options = sample_options(segment_size);
+  {
+    auto opened = open_data_directory(files, options, lines);
+    REQUIRE(opened);
+    REQUIRE(life.append(*opened->log, 1, 20, 1));
+    REQUIRE(take(*opened->snapshots, at(15, 2)));  // another entry than the log's
+  }
+  auto opened = open_data_directory(files, options, lines);
+  REQUIRE(opened);
+  CHECK((opened->log->recovered().base == at(15, 2)));
+  CHECK(opened->log->last_index() == LogIndex(15));
+  CHECK(lines.has("begins anew"));
+  REQUIRE(life.append(*opened->log, 16, 18, 2));
+  opened = {};
+  opened = open_data_directory(files, options, lines);
+  REQUIRE(opened);
+  CHECK(opened->log->last_index() == LogIndex(18));
+}
+
+TEST_CASE("whatever call the power is lost in, all that was synced is found again") {
+  const LogOptions options = sample_options(segment_size);
+  std::uint64_t calls = 0;
+  {
+    MemoryFiles files;
+    KeptLines lines;
+    Life life;
+    REQUIRE(life.live(files, options, lines));
+    CHECK((life.last == at(230, 3)));
+    calls = files.calls();
+    files.kill_process();
+    check_reopened(files, options, lines, life);
+  }
+  for (std::uint64_t call = 10; call < calls; ++call) {
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      MemoryFiles files;
+      KeptLines lines;
+      Life life;
+      files.stop_at(call);
+      CHECK_FALSE(life.live(files, options, lines));
+      files.lose_power(seed == 0 ? keep_nothing() : seed == 1 ? keep_everything() : choose_by_seed(call));
+      INFO("call " << call << ", seed " << seed);
+      check_reopened(files, options, lines, life);
+    }
+  }
+}
