@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace strata::sim {
@@ -62,9 +63,33 @@ void Client::next_request() {
   const Bytes key = draw_key();
   const bool is_set = random_.chance(surroundings_.plan.sets);
   const std::size_t size = random_.below(surroundings_.plan.value_size + 1);
-  const Number number = is_set ? set(favourite_, key, size) : get(favourite_, key);
+  const Number number = is_set ? next_set(key, size) : get(favourite_, key);
   requests_.at(number).slot = true;
+  watch(number);
+}
+
+void Client::watch(Number number) {
   surroundings_.scheduler.after(surroundings_.plan.client_patience, [this, number] { give_up(number); });
+}
+
+Client::Number Client::next_set(const Bytes& key, std::size_t value_size) {
+  const std::uint64_t kind = random_.below(1000);
+  if (kind < surroundings_.plan.once) {
+    return begin_once(key, value_size);
+  }
+  if (kind < surroundings_.plan.once + surroundings_.plan.conditional) {
+    return set_if(favourite_, key, value_size);
+  }
+  return set(favourite_, key, value_size);
+}
+
+Client::Number Client::begin_once(const Bytes& key, std::size_t value_size) {
+  if (free_sessions_.empty()) {
+    free_sessions_.push_back(++sessions_);
+  }
+  const std::uint32_t session = free_sessions_.back();
+  free_sessions_.pop_back();
+  return set_once(favourite_, key, value_size, session);
 }
 
 Client::Number Client::set(NodeId node, const Bytes& key, std::size_t value_size) {
@@ -78,22 +103,38 @@ Client::Number Client::set(NodeId node, const Bytes& key, std::size_t value_size
   return send(node, std::move(set), request);
 }
 
-Client::Number Client::set_once(NodeId node, const Bytes& key, std::size_t value_size) {
+Client::Number Client::set_if(NodeId node, const Bytes& key, std::size_t value_size) {
+  const auto seen = seen_.find(key);
+  const LogIndex only_if = seen == seen_.end() ? LogIndex() : seen->second;
+  Request request;
+  request.name = write_name(id_, last_number_ + 1);
+  request.operation = surroundings_.history.invoke_set(key, request.name, surroundings_.scheduler.now(), only_if);
+  wire::SetRequest set;
+  set.key = key;
+  set.value = value_of(request.name, value_size);
+  set.if_revision = only_if;
+  surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {} if it has revision {}", id_, node,
+                            last_number_ + 1, only_if);
+  return send(node, std::move(set), std::move(request));
+}
+
+Client::Number Client::set_once(NodeId node, const Bytes& key, std::size_t value_size, std::uint32_t session) {
   Request request;
   request.name = write_name(id_, last_number_ + 1);
   request.operation = surroundings_.history.invoke_set(key, request.name, surroundings_.scheduler.now());
   wire::SetRequest set;
   set.key = key;
   set.value = value_of(request.name, value_size);
-  set.once = wire::Once{fmt::format("client-{}", id_), last_number_ + 1, std::nullopt};
+  set.once = wire::Once{fmt::format("client-{}-{}", id_, session), last_number_ + 1, std::nullopt};
   request.once = set;
+  request.session = session;
   surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {}, once", id_, node, last_number_ + 1);
   return send(node, std::move(set), std::move(request));
 }
 
 void Client::repeat(Number number, NodeId node) {
   Request& request = requests_.at(number);
-  request.fate = Fate::open;
+  request.fate = request.fate == Fate::ok ? Fate::ok : Fate::open;
   const Number copy = ++last_number_;
   repeats_.emplace(copy, number);
   surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {} again", id_, node, number);
@@ -121,13 +162,47 @@ Fate Client::fate(Number number) const {
   return requests_.at(number).fate;
 }
 
-// The next request does not wait for this one any more; an answer may still come.
+// The next request does not wait for this one any more, or it is repeated; an answer may still come.
 void Client::give_up(Number number) {
   Request& request = requests_.at(number);
-  if (std::exchange(request.slot, false)) {
+  if (request.slot) {
     surroundings_.trace.event(NodeId(), "client {} waits no longer for request {}", id_, number);
     favourite_ = draw_node();
+    end_slot(number, request);
+  }
+}
+
+// A ONCE is over when it was answered OK, any other request when nobody waits for it any more.
+void Client::end_slot(Number number, Request& request) {
+  if (request.once && request.fate != Fate::ok) {
+    repeat_soon(number, request);
+    return;
+  }
+  request.slot = false;
+  if (!request.once) {
     schedule_next();
+    return;
+  }
+  if (random_.chance(100)) {
+    repeat(number, draw_node());  // it is answered as it was, or its number is stale by then
+  }
+  free_sessions_.push_back(request.session);
+  schedule_next();
+}
+
+void Client::repeat_soon(Number number, Request& request) {
+  if (running_ && !std::exchange(request.repeating, true)) {
+    surroundings_.scheduler.after(random_.skewed(surroundings_.plan.think_time),
+                                  [this, number] { repeat_now(number); });
+  }
+}
+
+void Client::repeat_now(Number number) {
+  Request& request = requests_.at(number);
+  request.repeating = false;
+  if (running_ && request.slot) {
+    repeat(number, draw_node());
+    watch(number);
   }
 }
 
@@ -140,8 +215,8 @@ void Client::replied(const wire::ClientReply& reply) {
   Request& request = requests_.at(number);
   surroundings_.trace.event(NodeId(), "client {} has the answer to request {}: {}", id_, number, reply.body.index());
   settle(number, request, reply.body);
-  if (std::exchange(request.slot, false)) {
-    schedule_next();
+  if (request.slot) {
+    end_slot(number, request);
   }
 }
 
@@ -161,11 +236,15 @@ void Client::settle(Number, Request& request, const wire::ReplyBody& body) {
   if (const auto* stored = std::get_if<wire::SetReply>(&body)) {
     const CommittedSet* committed = surroundings_.oracles.committed(stored->revision);
     request.revision = stored->revision;
+    if (committed != nullptr) {
+      seen_[committed->key] = std::max(seen_[committed->key], stored->revision);
+    }
     judge(history.stored(request.operation, stored->revision, committed, now));
   } else if (const auto* found = std::get_if<wire::GetReply>(&body)) {
     const CommittedSet* committed = surroundings_.oracles.committed(found->revision);
     request.name = name_in(found->value).value_or(WriteName());
     request.revision = found->revision;
+    seen_[found->key] = std::max(seen_[found->key], found->revision);
     judge(history.found(request.operation, found->value, found->revision, committed, now));
   } else if (std::holds_alternative<wire::NoneReply>(body)) {
     judge(history.found_nothing(request.operation, now));
@@ -181,7 +260,8 @@ void Client::settle_error(Request& request, const wire::ErrorReply& error) {
   }
   if (says_not_applied(error.code) && !request.once) {
     surroundings_.history.refused(request.operation);
-    if (request.name != WriteName()) {
+    // A CONFLICT stands in the log, and stored nothing.
+    if (request.name != WriteName() && error.code != wire::ErrorCode::conflict) {
       surroundings_.oracles.refused(request.name);
     }
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "sim/history.hpp"
@@ -45,10 +46,12 @@ class Client {
   // One request.
   Number set(NodeId node, const Bytes& key, std::size_t value_size);
   Number get(NodeId node, const Bytes& key);
+  // A SET with IF: stored only over the revision of the key that this client saw last.
+  Number set_if(NodeId node, const Bytes& key, std::size_t value_size);
   // A SET that may be repeated, at any node and as often as wanted: it is done once. Errors leave it open to be
-  // repeated; the first answer OK settles it, and every other must say the same. Numbers of such a client must take
+  // repeated; the first answer OK settles it, and every other must say the same. Numbers of one session must take
   // effect in order: the next one only when this one is settled.
-  Number set_once(NodeId node, const Bytes& key, std::size_t value_size);
+  Number set_once(NodeId node, const Bytes& key, std::size_t value_size, std::uint32_t session = 0);
   void repeat(Number number, NodeId node);
   Fate fate(Number number) const;
   // Of a request that is `ok`: what was written or read. A read of nothing gives 0 for both.
@@ -68,11 +71,19 @@ class Client {
     LogIndex revision;
     NodeId node;
     std::optional<wire::SetRequest> once;  // to be repeated
+    std::uint32_t session = 0;             // of a repeatable one
+    bool repeating = false;                // a copy is about to be sent
     bool slot = false;                     // belongs to the running load: when it is over, the next one is sent
     Fate fate = Fate::open;
   };
 
   void next_request();
+  Number next_set(const Bytes& key, std::size_t value_size);
+  Number begin_once(const Bytes& key, std::size_t value_size);
+  void end_slot(Number number, Request& request);
+  void repeat_soon(Number number, Request& request);
+  void repeat_now(Number number);
+  void watch(Number number);
   void schedule_next();
   Number send(NodeId node, wire::RequestBody body, Request request);
   void give_up(Number number);
@@ -91,6 +102,9 @@ class Client {
   Number last_number_ = 0;
   std::size_t succeeded_ = 0;
   std::map<Number, Request> requests_;
+  std::map<Bytes, LogIndex> seen_;            // the newest revision of a key that this client saw
+  std::vector<std::uint32_t> free_sessions_;  // of the running load; 0 is not among them
+  std::uint32_t sessions_ = 0;
   std::map<Number, Number> repeats_;  // of what: each copy of a request has a number of its own
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/assert.hpp"
 #include "sim/linearizability.hpp"
@@ -42,8 +43,11 @@ std::optional<WriteName> name_in(BytesView value) {
   return name;
 }
 
-History::Operation History::invoke_set(const Bytes& key, WriteName name, TimePoint now) {
-  return invoke(key, true, name, now);
+History::Operation History::invoke_set(const Bytes& key, WriteName name, TimePoint now,
+                                       std::optional<LogIndex> only_if) {
+  const Operation operation = invoke(key, true, name, now);
+  records_[operation].only_if = only_if;
+  return operation;
 }
 
 History::Operation History::invoke_get(const Bytes& key, TimePoint now) {
@@ -63,6 +67,7 @@ History::Operation History::invoke(const Bytes& key, bool write, WriteName name,
 
 void History::complete(Record& record, LogIndex revision, TimePoint now) {
   record.completed = now;
+  record.revision = revision;
   record.key->second = std::max(record.key->second, revision);
   ++completed_;
 }
@@ -128,6 +133,28 @@ std::optional<std::string> History::check() const {
   for (const auto& [key, operations] : registers) {
     if (!is_linearizable(operations)) {
       return fmt::format("the history of {} is not linearizable", key);
+    }
+  }
+  return check_conditions();
+}
+
+// A SET with IF that was stored follows on the revision it names: nobody knows one between the two.
+std::optional<std::string> History::check_conditions() const {
+  std::map<Bytes, std::set<LogIndex>> revisions;
+  for (const Record& record : records_) {
+    if (record.completed) {
+      revisions[record.key->first].insert(record.revision);
+    }
+  }
+  for (const Record& record : records_) {
+    if (!record.completed || !record.only_if) {
+      continue;
+    }
+    const std::set<LogIndex>& known = revisions[record.key->first];
+    const auto next = known.upper_bound(*record.only_if);
+    if (next == known.end() || *next != record.revision) {
+      return fmt::format("{} was stored at revision {} though its IF named {}, and another is between them",
+                         describe(record.name), record.revision, *record.only_if);
     }
   }
   return std::nullopt;

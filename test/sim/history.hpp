@@ -35,7 +35,8 @@ class History {
   using Operation = std::size_t;
 
   // Time is never earlier than in the call before.
-  Operation invoke_set(const Bytes& key, WriteName name, TimePoint now);
+  // `only_if`: the revision that its IF names.
+  Operation invoke_set(const Bytes& key, WriteName name, TimePoint now, std::optional<LogIndex> only_if = {});
   Operation invoke_get(const Bytes& key, TimePoint now);
 
   // Each answers with what is wrong, if something is. `committed` is what the log has at the revision.
@@ -60,14 +61,17 @@ class History {
     std::map<Bytes, LogIndex>::iterator key;
     bool write = false;
     bool is_refused = false;
-    WriteName name;  // written or read; 0: read nothing
-    LogIndex known;  // the newest revision of the key that anybody knew when it was invoked
+    WriteName name;     // written or read; 0: read nothing
+    LogIndex known;     // the newest revision of the key that anybody knew when it was invoked
+    LogIndex revision;  // stored or found
+    std::optional<LogIndex> only_if;
     TimePoint invoked;
     std::optional<TimePoint> completed;
   };
 
   Operation invoke(const Bytes& key, bool write, WriteName name, TimePoint now);
   void complete(Record& record, LogIndex revision, TimePoint now);
+  std::optional<std::string> check_conditions() const;
 
   std::vector<Record> records_;
   std::map<Bytes, LogIndex> known_;  // by key: the newest revision in a completed operation

@@ -13,6 +13,7 @@
 #include "actors/mailbox.hpp"
 #include "sim/clock.hpp"
 #include "sim/executor.hpp"
+#include "sim/history.hpp"
 #include "sim/linearizability.hpp"
 #include "sim/network.hpp"
 #include "sim/random.hpp"
@@ -378,6 +379,21 @@ TEST_CASE("on small random histories the check agrees with trying every order") 
   }
   CHECK(good > rounds / 20);
   CHECK(good < rounds * 19 / 20);
+}
+
+TEST_CASE("a SET with IF that was stored over another revision than it names is found") {
+  for (const std::uint64_t other : {2U, 4U}) {
+    History history;
+    const TimePoint begun(std::chrono::milliseconds(1));
+    const TimePoint ended(std::chrono::milliseconds(2));
+    const CommittedSet plain{"k", write_name(1, 1), false};
+    const CommittedSet conditional{"k", write_name(1, 2), false};
+    const auto one = history.invoke_set("k", plain.name, begun);
+    const auto two = history.invoke_set("k", conditional.name, begun, LogIndex(1));
+    CHECK_FALSE(history.stored(one, LogIndex(other), &plain, ended).has_value());
+    CHECK_FALSE(history.stored(two, LogIndex(3), &conditional, ended).has_value());
+    CHECK(history.check().has_value() == (other == 2));
+  }
 }
 
 }  // namespace

@@ -79,6 +79,8 @@ void draw_load(Random& random, Plan& plan) {
   plan.keys = 1 + random.below(random.chance(500) ? 4 : 64);
   plan.value_size = 16 + random.below(random.chance(100) ? 20'000 : 300);
   plan.sets = 100 + random.below(801);
+  plan.once = random.below(501);
+  plan.conditional = random.below(301);
   plan.think_time = milliseconds(random.between(10, 200)) * static_cast<std::int64_t>(plan.in_flight);
 }
 

@@ -52,8 +52,10 @@ struct Plan {
   std::size_t clients = 3;
   std::size_t in_flight = 2;  // requests of one client
   std::size_t keys = 8;
-  std::size_t value_size = 100;  // at most
-  std::uint64_t sets = 500;      // in thousandths of all requests
+  std::size_t value_size = 100;   // at most
+  std::uint64_t sets = 500;       // in thousandths of all requests
+  std::uint64_t once = 0;         // of the SETs: with ONCE, repeated until one is answered OK
+  std::uint64_t conditional = 0;  // and with IF
   Duration think_time = std::chrono::milliseconds(10);
   Duration client_patience = std::chrono::seconds(8);
 
