@@ -257,6 +257,8 @@ void RaftActor::flush() {
 void RaftActor::log_leadership(const raft::Leadership& now) {
   if (now.role == raft::Role::leader) {
     links_.logger.info("{} in term {}", now.ready ? "leads and serves" : "won the election", now.term);
+  } else if (now.role == raft::Role::pre_candidate) {
+    links_.logger.info("hears no leader in term {}; asks whether it would be elected", now.term);
   } else if (now.role == raft::Role::candidate) {
     links_.logger.info("asks for votes in term {}", now.term);
   } else if (now.leader != NodeId()) {

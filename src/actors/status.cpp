@@ -12,6 +12,7 @@ std::string_view name_of(raft::Role role) {
   switch (role) {
     case raft::Role::follower:
       return "follower";
+    case raft::Role::pre_candidate:
     case raft::Role::candidate:
       return "candidate";
     case raft::Role::leader:

@@ -48,7 +48,9 @@ Output Core::step(Event event, TimePoint now, std::uint64_t random) {
 
 void Core::on(TimePassed) {
   if (const auto* leader = std::get_if<Leader>(&role_)) {
-    if (now_ >= leader->heartbeat_due) {
+    if (quorum_lost()) {
+      step_down();
+    } else if (now_ >= leader->heartbeat_due) {
       beat();
       replicate_to_all();
       send_chunks_again();
@@ -56,9 +58,11 @@ void Core::on(TimePassed) {
     return;
   }
   if (now_ >= election_due()) {
-    start_election();
+    election_timed_out();
   } else if (auto* follower = std::get_if<Follower>(&role_)) {
     resend_reads(*follower);
+  } else if (std::holds_alternative<PreCandidate>(role_)) {
+    ask_for_pre_votes();
   }
 }
 
@@ -77,6 +81,12 @@ constexpr bool is_response =
 // answers a request of an earlier term is of no use any more.
 template <class M>
 void Core::dispatch(NodeId from, M& message) {
+  if constexpr (std::is_same_v<M, RequestVote>) {
+    if (disturbs(message)) {
+      refuse(from, message);
+      return;
+    }
+  }
   if (message.term > hard_state_.term) {
     adopt_term(message.term);
   }
@@ -87,10 +97,21 @@ void Core::dispatch(NodeId from, M& message) {
   }
 }
 
-// Of a follower or candidate.
+// The answer to a question about a later term may come from one whose term is behind.
+void Core::dispatch(NodeId from, PreVoteResponse& response) {
+  if (response.term > hard_state_.term) {
+    adopt_term(response.term);
+  }
+  receive(from, response);
+}
+
+// Of any role but the leader's.
 TimePoint& Core::election_due() {
-  auto* follower = std::get_if<Follower>(&role_);
-  return follower ? follower->election_due : std::get<Candidate>(role_).election_due;
+  if (auto* follower = std::get_if<Follower>(&role_)) {
+    return follower->election_due;
+  }
+  auto* asking = std::get_if<PreCandidate>(&role_);
+  return asking ? asking->follower.election_due : std::get<Candidate>(role_).election_due;
 }
 
 bool Core::is_peer(NodeId node) const {
@@ -185,10 +206,8 @@ void Core::commit_to(LogIndex index) {
 }
 
 Role Core::role() const {
-  if (std::holds_alternative<Leader>(role_)) {
-    return Role::leader;
-  }
-  return std::holds_alternative<Candidate>(role_) ? Role::candidate : Role::follower;
+  constexpr Role roles[] = {Role::follower, Role::pre_candidate, Role::candidate, Role::leader};
+  return roles[role_.index()];
 }
 
 NodeId Core::leader() const {
@@ -211,11 +230,19 @@ Output Core::finish() {
   if (const Leadership current = leadership(); current != reported_) {
     out.leadership = reported_ = current;
   }
-  out.wake_at = leading() ? leading()->heartbeat_due : election_due();
-  if (const auto* follower = std::get_if<Follower>(&role_); follower && !follower->reads.empty()) {
-    out.wake_at = std::min(out.wake_at, follower->reads_due);
-  }
+  out.wake_at = wake_at();
   return out;
+}
+
+TimePoint Core::wake_at() {
+  if (leading()) {
+    return std::min(leading()->heartbeat_due, quorum_due());
+  }
+  if (const auto* follower = std::get_if<Follower>(&role_); follower && !follower->reads.empty()) {
+    return std::min(election_due(), follower->reads_due);
+  }
+  const auto* asking = std::get_if<PreCandidate>(&role_);
+  return asking ? std::min(election_due(), asking->ask_again) : election_due();
 }
 
 }  // namespace strata::raft

@@ -52,6 +52,9 @@ struct Config {
   std::size_t cache_bytes = 64 << 20;             // committed entries kept in memory for followers
   std::size_t max_uncommitted_bytes = 256 << 20;  // proposals beyond this are refused (never the no-op)
   std::size_t max_chunk_bytes = 256 << 10;        // of a snapshot in one InstallSnapshot
+  // Without them the rules of Figure 2 alone hold. Members may differ, for a while.
+  bool pre_vote = true;      // no election unless a majority would vote, and none while a leader lives (thesis, 9.6)
+  bool check_quorum = true;  // a leader that a majority has not answered for an election timeout steps down
 };
 
 // What must be on stable storage before any answer (Figure 2, "Persistent state on all servers"; the log is separate).
@@ -203,7 +206,7 @@ struct StoreSnapshot {
   bool done = false;
 };
 
-enum class Role : std::uint8_t { follower, candidate, leader };
+enum class Role : std::uint8_t { follower, pre_candidate, candidate, leader };
 
 // Who leads, as far as this node knows. Given in Output when any of it changed; before the first, Leadership{} holds.
 struct Leadership {
@@ -245,10 +248,20 @@ struct Follower {
   LogIndex verified;      // the log is known to equal the leader's up to here (never beyond it: Figure 2, AE rule 5)
   LogIndex told_written;  // the marks in the newest successful answer to the leader
   LogIndex told_synced;
-  Round round;  // newest round heard of
+  Round round;      // newest round heard of
+  TimePoint heard;  // from the leader, if there is one
   TimePoint election_due;
   std::deque<ForwardedRead> reads;  // in order of arrival
   TimePoint reads_due;              // when a request or its answer counts as lost, if there are reads
+};
+
+// Asks whether it would be elected, before it raises its term (thesis, 9.6).
+struct PreCandidate {
+  // What it was in this term, and is again when the leader is heard of after all: what is verified stays so. Its
+  // election_due is when the asking begins anew.
+  Follower follower;
+  std::set<NodeId> votes;  // who would vote for it, itself included
+  TimePoint ask_again;  // those who have not said so: they may just have heard from the leader, or not of the question
 };
 
 struct Candidate {
@@ -262,11 +275,20 @@ struct PendingRead {
   LogIndex index;  // commit index when the read arrived, but not before this term's no-op
 };
 
+// A beat of the heartbeat timer.
+struct Beat {
+  Round round;
+  TimePoint begun;
+};
+
 struct Leader {
   std::map<NodeId, Progress> followers;
   LogIndex term_start;  // index of this term's no-op: nothing is read and nothing older is committed before it is
   Round round;          // newest round of heartbeats begun
   TimePoint heartbeat_due;
+  // The newest beat that a majority has answered, and those since. An answer proves that its sender was led by this
+  // leader after the beat began, whatever the clocks of others say.
+  std::deque<Beat> beats;
   std::vector<PendingRead> reads_waiting;   // for the next round to begin
   std::vector<PendingRead> reads_in_round;  // for a majority to answer `read_round`
   std::optional<Round> read_round;
@@ -326,6 +348,8 @@ class Core {
   void on(HardStateSaved event);
   template <class M>
   void dispatch(NodeId from, M& message);
+  void dispatch(NodeId from, PreVote& request) { receive(from, request); }
+  void dispatch(NodeId from, PreVoteResponse& response);
   bool is_peer(NodeId node) const;
   TimePoint& election_due();
   LogIndex acknowledged_mark() const { return config_.ack == Durability::synced ? synced_ : written_; }
@@ -336,15 +360,36 @@ class Core {
   void commit_to(LogIndex index);
   void send(NodeId to, Message message) { messages_.push_back({to, std::move(message)}); }
   Leadership leadership() const;
+  TimePoint wake_at();
   Output finish();
 
   // election.cpp
   TimePoint draw_election_due();
+  void election_timed_out();
   void start_election();
   void count_vote(NodeId voter);
+  bool up_to_date(LogIndex last_log_index, Term last_log_term) const;
   void receive(NodeId from, const RequestVote& request);
   void receive(NodeId from, const RequestVoteResponse& response);
   void refuse(NodeId from, const RequestVote& request);
+
+  // pre_vote.cpp
+  void start_pre_vote();
+  void ask_for_pre_votes();
+  void count_pre_vote(NodeId voter);
+  void stop_asking();
+  bool leader_lives() const;
+  bool disturbs(const RequestVote& request) const;
+  void receive(NodeId from, const PreVote& request);
+  void receive(NodeId from, const PreVoteResponse& response);
+
+  // check_quorum.cpp
+  bool answered_by_majority(Round round) const;
+  void note_beat();
+  void note_contact();
+  TimePoint quorum_due() const;
+  bool quorum_lost() const;
+  void step_down();
 
   // follower.cpp
   bool follow(NodeId leader);
@@ -420,7 +465,7 @@ class Core {
   EntryId snapshot_;
   std::set<NodeId> reading_;  // peers for which a ReadSnapshot is outstanding
   std::optional<Incoming> incoming_;
-  std::variant<Follower, Candidate, Leader> role_;
+  std::variant<Follower, PreCandidate, Candidate, Leader> role_;
 
   // Of the running step
   TimePoint now_;

@@ -22,16 +22,21 @@ TimePoint Core::draw_election_due() {
   return now_ + config_.election_timeout + Duration(static_cast<Duration::rep>(drawn));
 }
 
-void Core::start_election() {
-  const TimePoint due = draw_election_due();
+void Core::election_timed_out() {
   if (hard_state_.term == Term(std::numeric_limits<Term::number_type>::max())) {
     // There is no further term. Only a broken peer can have led here; it must not make the term go back.
-    election_due() = due;
-    return;
+    election_due() = draw_election_due();
+  } else if (config_.pre_vote) {
+    start_pre_vote();
+  } else {
+    start_election();
   }
+}
+
+void Core::start_election() {
   fail_reads();
   set_hard_state({hard_state_.term.next(), config_.self});
-  role_ = Candidate{{}, due};
+  role_ = Candidate{{}, draw_election_due()};
   const RequestVote request{hard_state_.term, log_.last_index(), log_.last_term()};
   for (const NodeId member : config_.members) {
     if (member != config_.self) {
@@ -50,16 +55,21 @@ void Core::count_vote(NodeId voter) {
   }
 }
 
+// Section 5.4.1.
+bool Core::up_to_date(LogIndex last_log_index, Term last_log_term) const {
+  return last_log_term > log_.last_term() || (last_log_term == log_.last_term() && last_log_index >= log_.last_index());
+}
+
 void Core::receive(NodeId from, const RequestVote& request) {
   const bool may_vote = hard_state_.vote == NodeId(0) || hard_state_.vote == from;
-  const bool up_to_date = request.last_log_term > log_.last_term() ||
-                          (request.last_log_term == log_.last_term() && request.last_log_index >= log_.last_index());
-  const bool granted = may_vote && up_to_date;
+  const bool granted = may_vote && up_to_date(request.last_log_index, request.last_log_term);
   if (granted) {
     if (hard_state_.vote != from) {
       set_hard_state({hard_state_.term, from});
     }
-    // A candidate's or leader's vote is its own, so this is a follower.
+    // A candidate's or leader's vote is its own, so this is a follower, or will be one: it waits for this candidate
+    // now.
+    stop_asking();
     election_due() = draw_election_due();
   }
   send(from, RequestVoteResponse{hard_state_.term, granted});

@@ -13,6 +13,7 @@ bool Core::follow(NodeId leader) {
   if (std::holds_alternative<Leader>(role_)) {
     return false;
   }
+  stop_asking();
   if (std::holds_alternative<Candidate>(role_)) {
     role_ = Follower{};
   }
@@ -21,6 +22,7 @@ bool Core::follow(NodeId leader) {
     return false;
   }
   follower.leader = leader;
+  follower.heard = now_;
   follower.election_due = draw_election_due();
   return true;
 }

@@ -96,6 +96,7 @@ void Core::beat() {
   auto& leader = std::get<Leader>(role_);
   begin_round(first_round_of_next_beat(leader.round));
   leader.heartbeat_due = now_ + config_.heartbeat_interval;
+  note_beat();
 }
 
 void Core::replicate_to_all() {
@@ -172,6 +173,7 @@ void Core::receive(NodeId from, const AppendEntriesResponse& response) {
   }
   Progress& progress = leader->followers.at(from);
   progress.answered = std::max(progress.answered, response.round);
+  note_contact();
   if (response.success) {
     accepted(progress, response);
   } else {

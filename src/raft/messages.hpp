@@ -17,6 +17,7 @@ struct RequestVote {
   Term term;
   LogIndex last_log_index;
   Term last_log_term;
+  bool leadership_transfer = false;  // the leader itself has asked for this election (thesis, 4.2.3)
 };
 
 struct RequestVoteResponse {
@@ -90,8 +91,22 @@ struct InstallSnapshotResponse {
   std::uint64_t offset = 0;  // the follower has the bytes before it, and wants those from it on
 };
 
+// Would the receiver vote for the sender in the term after `term`, the sender's own (thesis, 9.6)? It changes nothing
+// at the receiver: no term, no vote, no timer.
+struct PreVote {
+  Term term;
+  LogIndex last_log_index;
+  Term last_log_term;
+};
+
+struct PreVoteResponse {
+  Term term;   // the receiver's own: one that is behind learns it here
+  Term asked;  // PreVote::term
+  bool vote_granted = false;
+};
+
 using Message = std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, ReadIndexRequest,
-                             ReadIndexResponse, InstallSnapshot, InstallSnapshotResponse>;
+                             ReadIndexResponse, InstallSnapshot, InstallSnapshotResponse, PreVote, PreVoteResponse>;
 
 // A message to a member.
 struct Outgoing {

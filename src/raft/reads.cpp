@@ -4,7 +4,6 @@
 
 #include "base/assert.hpp"
 #include "raft/core.hpp"
-#include "raft/quorum.hpp"
 
 namespace strata::raft {
 
@@ -101,12 +100,7 @@ void Core::begin_read_round() {
 
 void Core::confirm_reads() {
   auto& leader = std::get<Leader>(role_);
-  if (!leader.read_round) {
-    return;
-  }
-  const auto answered = std::ranges::count_if(
-      leader.followers, [&](const auto& follower) { return follower.second.answered >= *leader.read_round; });
-  if (static_cast<std::size_t>(answered) + 1 < majority(config_.members.size())) {
+  if (!leader.read_round || !answered_by_majority(*leader.read_round)) {
     return;
   }
   leader.read_round.reset();

@@ -21,6 +21,8 @@ enum class Kind : std::uint8_t {
   read_index_response,
   install_snapshot,
   install_snapshot_response,
+  pre_vote,
+  pre_vote_response,
   forward_sets,
   forward_replies,
   hello,
@@ -39,7 +41,7 @@ class FieldWriter {
   Kind operator()(const raft::Message& message) { return std::visit(*this, message); }
 
   Kind operator()(const raft::RequestVote& vote) {
-    add(vote.term, vote.last_log_index, vote.last_log_term);
+    add(vote.term, vote.last_log_index, vote.last_log_term, vote.leadership_transfer);
     return Kind::request_vote;
   }
   Kind operator()(const raft::RequestVoteResponse& response) {
@@ -72,6 +74,14 @@ class FieldWriter {
   Kind operator()(const raft::InstallSnapshotResponse& response) {
     add(response.term, response.round, response.chunk, response.offset);
     return Kind::install_snapshot_response;
+  }
+  Kind operator()(const raft::PreVote& vote) {
+    add(vote.term, vote.last_log_index, vote.last_log_term);
+    return Kind::pre_vote;
+  }
+  Kind operator()(const raft::PreVoteResponse& response) {
+    add(response.term, response.asked, response.vote_granted);
+    return Kind::pre_vote_response;
   }
   Kind operator()(const ForwardSets& forward) {
     add_count(forward.sets.size());
@@ -243,7 +253,24 @@ raft::RequestVote read_request_vote(FieldReader& in) {
   vote.term = in.id<Term>();
   vote.last_log_index = in.id<LogIndex>();
   vote.last_log_term = in.id<Term>();
+  vote.leadership_transfer = in.flag();
   return vote;
+}
+
+raft::PreVote read_pre_vote(FieldReader& in) {
+  raft::PreVote vote;
+  vote.term = in.id<Term>();
+  vote.last_log_index = in.id<LogIndex>();
+  vote.last_log_term = in.id<Term>();
+  return vote;
+}
+
+raft::PreVoteResponse read_pre_vote_response(FieldReader& in) {
+  raft::PreVoteResponse response;
+  response.term = in.id<Term>();
+  response.asked = in.id<Term>();
+  response.vote_granted = in.flag();
+  return response;
 }
 
 raft::RequestVoteResponse read_request_vote_response(FieldReader& in) {
@@ -448,6 +475,10 @@ PeerMessage read_message(Kind kind, FieldReader& in, const SharedBytes& frame, B
       return read_forward_replies(in);
     case Kind::hello:
       return read_hello(in);
+    case Kind::pre_vote:
+      return raft::Message(read_pre_vote(in));
+    case Kind::pre_vote_response:
+      return raft::Message(read_pre_vote_response(in));
   }
   in.expect(false);
   return Hello{};

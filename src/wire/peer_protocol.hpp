@@ -17,13 +17,13 @@
 
 namespace strata::wire {
 
-inline constexpr std::uint16_t peer_protocol_version = 1;
+inline constexpr std::uint16_t peer_protocol_version = 2;
 
 // A frame, little-endian:
 //    0  u32  magic
 //    4  u32  CRC-32C of the bytes from 8 to the end of the fields
 //    8  u16  protocol version
-//   10  u8   kind: 1 + the position in raft::Message; then 9 ForwardSets, 10 ForwardReplies, 11 Hello
+//   10  u8   kind: 1 + the position in raft::Message; then ForwardSets, ForwardReplies, Hello
 //   11  u8   zero
 //   12  u16  from
 //   14  u16  to

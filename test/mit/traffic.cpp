@@ -17,7 +17,8 @@ enum class Kind { request, answer, other };
 template <class Message>
 constexpr bool is_answer =
     std::is_same_v<Message, raft::RequestVoteResponse> || std::is_same_v<Message, raft::AppendEntriesResponse> ||
-    std::is_same_v<Message, raft::ReadIndexResponse> || std::is_same_v<Message, raft::InstallSnapshotResponse>;
+    std::is_same_v<Message, raft::ReadIndexResponse> || std::is_same_v<Message, raft::InstallSnapshotResponse> ||
+    std::is_same_v<Message, raft::PreVoteResponse>;
 
 Kind kind_of(const SharedBytes& frame) {
   const auto decoded = wire::decode_peer_message(frame);

@@ -11,9 +11,16 @@ namespace strata::raft::testing {
 Config config_of(int self, int members) {
   Config config;
   config.self = id(self);
+  config.pre_vote = config.check_quorum = false;
   for (int member = 1; member <= members; ++member) {
     config.members.push_back(id(member));
   }
+  return config;
+}
+
+Config complete_config_of(int self, int members) {
+  Config config = config_of(self, members);
+  config.pre_vote = config.check_quorum = true;
   return config;
 }
 
@@ -282,15 +289,31 @@ Node node_with_log(const std::vector<std::uint64_t>& terms, HardState hard_state
   return node;
 }
 
-void campaign(Node& node) {
+Node complete_node(const std::vector<std::uint64_t>& terms, HardState hard_state, int self, int members) {
+  Node node(complete_config_of(self, members), disk_with_log(terms, hard_state));
+  node.step(TimePassed{});
+  return node;
+}
+
+static void begin_election(Node& node) {
   node.pass(2 * node.core.config().election_timeout);
   node.settle();
+  const Term of_term = node.core.hard_state().term;
+  for (const NodeId member : node.core.config().members) {
+    if (member != node.core.config().self && node.core.role() == Role::pre_candidate) {
+      node.receive(member.value, PreVoteResponse{of_term, of_term, true});
+    }
+  }
+  node.settle();
+}
+
+void campaign(Node& node) {
+  begin_election(node);
   REQUIRE(node.core.role() == Role::candidate);
 }
 
 void elect(Node& node) {
-  node.pass(2 * node.core.config().election_timeout);
-  node.settle();
+  begin_election(node);
   for (const NodeId member : node.core.config().members) {
     if (member != node.core.config().self && node.core.role() == Role::candidate) {
       node.receive(member.value, RequestVoteResponse{node.core.hard_state().term, true});

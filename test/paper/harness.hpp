@@ -41,6 +41,9 @@ inline NodeId id(int number) {
 // Members 1 to `members`.
 Config config_of(int self, int members = 3);
 
+// The same with pre-vote and check-quorum, which Figure 2 does not know and the others do without.
+Config complete_config_of(int self, int members = 3);
+
 // Entries from `first` on with these terms; the payload of each names its term and index.
 std::vector<Entry> entries_of(std::uint64_t first, const std::vector<std::uint64_t>& terms);
 
@@ -165,9 +168,11 @@ class Node {
 
 // A node whose synced log has these terms.
 Node node_with_log(const std::vector<std::uint64_t>& terms, HardState hard_state, int self = 1, int members = 3);
+// With pre-vote and check-quorum.
+Node complete_node(const std::vector<std::uint64_t>& terms, HardState hard_state, int self = 1, int members = 3);
 Disk disk_with_log(const std::vector<std::uint64_t>& terms, HardState hard_state);
 
-// Makes the node campaign and save; its RequestVotes are in the outbox.
+// Makes the node campaign and save, all others in favour; its RequestVotes are in the outbox.
 void campaign(Node& node);
 // Makes it win an election with the votes of a majority, save and write; the outbox is empty then.
 void elect(Node& node);

@@ -224,9 +224,13 @@ class Run {
         history_(static_cast<std::size_t>(members_), ack_) {
     const std::size_t small = 100 + random_.below(2000);
     const bool tight = random_.chance(50);
+    const bool pre_vote = random_.chance(70);
+    const bool check_quorum = random_.chance(70);
     for (int number = 1; number <= members_; ++number) {
       Config config = config_of(number, members_);
       config.ack = ack_;
+      config.pre_vote = pre_vote != (random_.chance(5));  // one that differs, as while it is turned on
+      config.check_quorum = check_quorum;
       if (tight) {
         config.cache_bytes = small;
         config.max_append_bytes = small / 8;

@@ -98,6 +98,7 @@ void Interpreter::make_nodes(Words& words) {
     words.fail("a scenario has 1 to 9 nodes");
   }
   Config config;
+  config.pre_vote = config.check_quorum = false;
   for (std::uint16_t member = 1; member <= count; ++member) {
     config.members.emplace_back(member);
   }
@@ -123,6 +124,10 @@ void Interpreter::set_option(Words& words, const std::string& name, Config& conf
     if (config.ack == Durability::synced) {
       words.expect("synced");
     }
+  } else if (name == "pre-vote") {
+    config.pre_vote = true;
+  } else if (name == "check-quorum") {
+    config.check_quorum = true;
   } else if (name == "ignore-lives") {
     world_.lives_are_checked = false;
   } else {

@@ -42,6 +42,8 @@ std::string describe(const Leadership& leadership) {
   switch (leadership.role) {
     case Role::leader:
       return fmt::format("leader of term {}{}", leadership.term, leadership.ready ? ", serves" : "");
+    case Role::pre_candidate:
+      return fmt::format("pre-candidate in term {}", leadership.term);
     case Role::candidate:
       return fmt::format("candidate in term {}", leadership.term);
     case Role::follower:
@@ -88,8 +90,17 @@ struct InFull {
   NodeId to;
 
   std::string operator()(const RequestVote& request) const {
-    return fmt::format("request_vote term {}, log ends at {}", request.term,
+    return fmt::format("request_vote term {}, log ends at {}{}", request.term,
+                       name_of(request.last_log_index, request.last_log_term),
+                       request.leadership_transfer ? ", as the leader asks" : "");
+  }
+  std::string operator()(const PreVote& request) const {
+    return fmt::format("pre_vote term {}, log ends at {}", request.term,
                        name_of(request.last_log_index, request.last_log_term));
+  }
+  std::string operator()(const PreVoteResponse& response) const {
+    return fmt::format("pre_vote_answer {} term {}, asked in term {}", response.vote_granted ? "granted" : "refused",
+                       response.term, response.asked);
   }
   std::string operator()(const RequestVoteResponse& response) const {
     return fmt::format("vote {} term {}", response.vote_granted ? "granted" : "refused", response.term);
@@ -137,6 +148,8 @@ struct InFull {
 struct Kind {
   std::string operator()(const RequestVote&) const { return "request_vote"; }
   std::string operator()(const RequestVoteResponse&) const { return "vote"; }
+  std::string operator()(const PreVote&) const { return "pre_vote"; }
+  std::string operator()(const PreVoteResponse&) const { return "pre_vote_answer"; }
   std::string operator()(const AppendEntries& request) const {
     return request.entries.empty() ? "heartbeat" : "append_entries";
   }
@@ -148,6 +161,10 @@ struct Kind {
 };
 
 struct InShort {
+  std::string operator()(const PreVote& request) const { return fmt::format("pre_vote term {}", request.term); }
+  std::string operator()(const PreVoteResponse& response) const {
+    return fmt::format("pre_vote {}", response.vote_granted ? "granted" : "refused");
+  }
   std::string operator()(const RequestVote& request) const { return fmt::format("request_vote term {}", request.term); }
   std::string operator()(const RequestVoteResponse& response) const {
     return fmt::format("vote {}", response.vote_granted ? "granted" : "refused");
@@ -194,7 +211,9 @@ std::vector<std::string_view> kinds_of_messages() {
           "read_index",
           "read_index_answer",
           "install_snapshot",
-          "install_snapshot_answer"};
+          "install_snapshot_answer",
+          "pre_vote",
+          "pre_vote_answer"};
 }
 
 }  // namespace strata::scenario

@@ -61,6 +61,10 @@ inline std::vector<PeerMessage> sample_messages() {
   heartbeat.entries.clear();
   return {
       raft::Message(raft::RequestVote{Term(1), LogIndex(2), Term(3)}),
+      raft::Message(raft::RequestVote{Term(1), LogIndex(2), Term(3), true}),
+      raft::Message(raft::PreVote{Term(1), LogIndex(2), Term(3)}),
+      raft::Message(raft::PreVoteResponse{Term(1), Term(2), true}),
+      raft::Message(raft::PreVoteResponse{Term(4), Term(2), false}),
       raft::Message(raft::RequestVoteResponse{Term(1), true}),
       raft::Message(raft::RequestVoteResponse{Term(1), false}),
       raft::Message(std::move(heartbeat)),
