@@ -177,7 +177,9 @@ TEST_CASE("another protocol version is a mismatch and says which") {
   Bytes frame = encode_peer_message(sample_envelope(), sample_hello());
   overwrite(frame, 8, std::uint16_t{peer_protocol_version + 1});
   CHECK(refused_as(frame, ErrorKind::mismatch));
-  CHECK(decode_peer_message(SharedBytes(frame)).error().text.find("version " + std::to_string(peer_protocol_version + 1)) != std::string::npos);
+  CHECK(decode_peer_message(SharedBytes(frame))
+            .error()
+            .text.find("version " + std::to_string(peer_protocol_version + 1)) != std::string::npos);
 }
 
 TEST_CASE("an unknown kind is refused") {
