@@ -122,6 +122,10 @@ struct SyncedUpTo {
   wal::Position end;
   Duration took{};
 };
+// Raft is to end: a leader hands over first, for as long as `patience` at most. It then closes its mailbox.
+struct HandOver {
+  Duration patience{};
+};
 struct StatusWanted {
   std::uint64_t request = 0;
 };
@@ -139,7 +143,7 @@ struct SnapshotReceived {
 
 using RaftMessage =
     std::variant<SnapshotSaved, SnapshotReceived, raft::SnapshotRead, raft::SnapshotStored, PeerMessages, raft::Propose,
-                 raft::Read, WrittenUpTo, SyncedUpTo, raft::HardStateSaved, raft::Fetched, StatusWanted, Tick>;
+                 raft::Read, WrittenUpTo, SyncedUpTo, raft::HardStateSaved, raft::Fetched, HandOver, StatusWanted, Tick>;
 
 // ---- To the WAL writer ----
 

@@ -1,5 +1,6 @@
 #include "actors/node_actors.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace strata::actors {
@@ -111,6 +112,7 @@ Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeEx
 NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,
                        raft::Restored restored, kv::StateMachine state)
     : executors_(std::move(executors)),
+      clock_(ports.loop_clock),
       lock_(std::move(directory.lock)),
       incarnation_(directory.metadata->current().incarnation),
       front_end_mailbox_(executors_.loop, limits_for(options.front_end.max_pending)),
@@ -154,9 +156,10 @@ void NodeActors::set_fsync_interval(Duration interval) {
 }
 
 boost::asio::awaitable<void> NodeActors::stop(Duration patience) {
+  const TimePoint latest = clock_.now() + patience;
   front_end_mailbox_.post_owed(Finish{patience}, 0);
   co_await front_end_scope_.join();
-  raft_mailbox_.close();
+  raft_mailbox_.post_owed(HandOver{std::max(latest - clock_.now(), Duration::zero())}, 0);
   co_await raft_scope_.join();
   wal_mailbox_.close();
   co_await wal_scope_.join();

@@ -68,9 +68,9 @@ class NodeActors {
   void start();
 
   // On the loop's executor, once. The order: the front end takes no more requests and answers what waits (at most
-  // `patience` for what is on its way, then UNKNOWN), Raft ends, the WAL writer writes what it was given, the fsync
-  // timer syncs it, the allocator and the snapshot keeper end. Everything is joined when it returns; nothing is posted
-  // to a port afterwards.
+  // `patience` for what is on its way, then UNKNOWN), Raft ends (a leader hands over first, in what is left of it), the
+  // WAL writer writes what it was given, the fsync timer syncs it, the allocator and the snapshot keeper end.
+  // Everything is joined when it returns; nothing is posted to a port afterwards.
   boost::asio::awaitable<void> stop(Duration patience);
 
   // Everything that the log was given is on stable storage, and nothing will be given to it any more: stop waits for
@@ -105,6 +105,7 @@ class NodeActors {
              raft::Restored restored, kv::StateMachine state);
 
   NodeExecutors executors_;
+  Clock& clock_;
   std::unique_ptr<wal::FileLock> lock_;
   Incarnation incarnation_;
   FrontEndMailbox front_end_mailbox_;

@@ -1,5 +1,6 @@
 #include "actors/raft_actor.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -54,6 +55,7 @@ boost::asio::awaitable<void> RaftActor::run() {
       step(raft::TimePassed());
     }
     flush();
+    end_if_handed_over();
   }
   alarm_.reset();
 }
@@ -145,12 +147,33 @@ void RaftActor::on(const Tick&) {
   ticked_ = true;
 }
 
+void RaftActor::on(const HandOver& order) {
+  if (core_.leading() == nullptr) {
+    links_.mailbox.close();
+    return;
+  }
+  hand_over_by_ = now_ + order.patience;
+  step(raft::TransferLeadership());
+}
+
+// It has handed over when another is known to lead: until then its vote may be needed.
+void RaftActor::end_if_handed_over() {
+  if (!hand_over_by_) {
+    return;
+  }
+  const raft::Leader* leading = core_.leading();
+  const bool under_way = leading != nullptr ? leading->transfer.has_value() : core_.leader() == NodeId();
+  if (!under_way || now_ >= *hand_over_by_) {
+    links_.mailbox.close();
+  }
+}
+
 void RaftActor::step(raft::Event event) {
   raft::Output output = core_.step(std::move(event), now_, links_.random());
   persist(output);
   send(output);
   answer_front_end(output);
-  alarm_->set(output.wake_at);
+  alarm_->set(hand_over_by_ ? std::min(output.wake_at, *hand_over_by_) : output.wake_at);
 }
 
 void RaftActor::persist(raft::Output& output) {
@@ -256,7 +279,9 @@ void RaftActor::flush() {
 
 void RaftActor::log_leadership(const raft::Leadership& now) {
   if (now.role == raft::Role::leader) {
-    links_.logger.info("{} in term {}", now.ready ? "leads and serves" : "won the election", now.term);
+    const bool served = leadership_.role == raft::Role::leader && leadership_.ready;
+    const std::string_view not_ready = served ? "hands over the leadership" : "won the election";
+    links_.logger.info("{} in term {}", now.ready ? "leads and serves" : not_ready, now.term);
   } else if (now.role == raft::Role::pre_candidate) {
     links_.logger.info("hears no leader in term {}; asks whether it would be elected", now.term);
   } else if (now.role == raft::Role::candidate) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "actors/messages.hpp"
@@ -33,7 +34,7 @@ class RaftActor {
  public:
   RaftActor(raft::Config config, raft::Restored restored, RaftActorLinks links);
 
-  // Ends when its mailbox is closed and empty.
+  // Ends when its mailbox is closed and empty: after a HandOver it closes it itself.
   boost::asio::awaitable<void> run();
 
   const raft::Core& core() const { return core_; }
@@ -50,10 +51,12 @@ class RaftActor {
   void on(SnapshotReceived& received);
   void on(raft::SnapshotRead& read);
   void on(const raft::SnapshotStored& stored);
+  void on(const HandOver& order);
   void on(const StatusWanted& wanted);
   void on(const Tick& tick);
 
   void forget_unwritten(raft::WriteId up_to);
+  void end_if_handed_over();
   void step(raft::Event event);
   void persist(raft::Output& output);
   void send(raft::Output& output);
@@ -94,6 +97,7 @@ class RaftActor {
   std::map<NodeId, Duration> round_trips_;
   raft::Leadership leadership_;
   std::unique_ptr<kv::StateMachine> received_;  // while the core decides whether it is installed
+  std::optional<TimePoint> hand_over_by_;
 
   // Gathered while a batch is handled, sent at its end.
   std::vector<PeerSend> to_peers_;

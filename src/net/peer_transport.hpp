@@ -25,7 +25,7 @@
 #include "net/agreement.hpp"
 #include "net/context.hpp"
 #include "net/log_limit.hpp"
-#include "net/peer_gate.hpp"
+#include "wire/peer_gate.hpp"
 #include "wire/peer_protocol.hpp"
 
 namespace strata::net {
@@ -109,7 +109,7 @@ class PeerTransport : public actors::PeerTransport {
   std::string endpoint_;
 
   std::map<NodeId, Peer> peers_;
-  std::optional<PeerGate> gate_;  // from start on
+  std::optional<wire::PeerGate> gate_;  // from start on
   Agreement agreement_;
   actors::RaftMailbox* raft_ = nullptr;
   actors::FrontEndMailbox* front_end_ = nullptr;

@@ -47,10 +47,15 @@ Output Core::step(Event event, TimePoint now, std::uint64_t random) {
 }
 
 void Core::on(TimePassed) {
-  if (const auto* leader = std::get_if<Leader>(&role_)) {
+  if (auto* leader = std::get_if<Leader>(&role_)) {
     if (quorum_lost()) {
       step_down();
-    } else if (now_ >= leader->heartbeat_due) {
+      return;
+    }
+    if (leader->transfer && now_ >= leader->transfer->due) {
+      leader->transfer.reset();
+    }
+    if (now_ >= leader->heartbeat_due) {
       beat();
       replicate_to_all();
       send_chunks_again();
@@ -218,11 +223,12 @@ NodeId Core::leader() const {
 }
 
 Leadership Core::leadership() const {
-  const bool ready = leading() ? commit_index_ >= leading()->term_start : leader() != NodeId(0);
+  const bool ready = leading() ? commit_index_ >= leading()->term_start && !leading()->transfer : leader() != NodeId(0);
   return {role(), hard_state_.term, leader(), ready};
 }
 
 Output Core::finish() {
+  hand_over();
   Output out = std::exchange(out_, Output());
   // No message may tell of a term or a vote that could still be forgotten.
   auto& outgoing = hard_state_ == saved_hard_state_ ? out.send : out.send_after_hard_state;
@@ -236,7 +242,8 @@ Output Core::finish() {
 
 TimePoint Core::wake_at() {
   if (leading()) {
-    return std::min(leading()->heartbeat_due, quorum_due());
+    const TimePoint due = std::min(leading()->heartbeat_due, quorum_due());
+    return leading()->transfer ? std::min(due, leading()->transfer->due) : due;
   }
   if (const auto* follower = std::get_if<Follower>(&role_); follower && !follower->reads.empty()) {
     return std::min(election_due(), follower->reads_due);

@@ -87,7 +87,8 @@ struct Received {
   Message message;
 };
 
-// Commands to append. They get consecutive indexes or are all refused.
+// Commands to append. They get consecutive indexes or are all refused. Those of one event are taken whatever their size
+// when nothing is uncommitted, else within max_uncommitted_bytes.
 using ProposalId = StrongId<struct ProposalIdTag, std::uint64_t>;
 struct Propose {
   ProposalId id;                // the driver's own, comes back in the answer
@@ -98,6 +99,14 @@ struct Propose {
 // may take as long as there is no majority: the driver has its own limit of time.
 struct Read {
   ReadId id;
+};
+
+// The leader lets a follower take its place (thesis, 3.10): it takes no more proposals, commits what it has, brings the
+// follower up to date and tells it to campaign. Leadership says that it is not ready meanwhile; when an election
+// timeout has passed without success, it goes on as before. Of no effect on another role, and when there is no such
+// follower.
+struct TransferLeadership {
+  NodeId target;  // 0: the best of those that are heard
 };
 
 // Names one Output::append; rises by one with each.
@@ -147,7 +156,7 @@ struct SnapshotStored {
 };
 
 using Event = std::variant<TimePassed, Received, Propose, Read, Persisted, HardStateSaved, Fetched, SnapshotTaken,
-                           SnapshotRead, SnapshotStored>;
+                           SnapshotRead, SnapshotStored, TransferLeadership>;
 
 // ---- Output ----
 
@@ -212,8 +221,9 @@ enum class Role : std::uint8_t { follower, pre_candidate, candidate, leader };
 struct Leadership {
   Role role = Role::follower;
   Term term;
-  NodeId leader;       // 0: unknown
-  bool ready = false;  // this node leads and has committed an entry of its term; or it follows a known leader
+  NodeId leader;  // 0: unknown
+  // This node leads, has committed an entry of its term and is not handing over; or it follows a known leader.
+  bool ready = false;
   bool operator==(const Leadership&) const = default;
 };
 
@@ -275,6 +285,13 @@ struct PendingRead {
   LogIndex index;  // commit index when the read arrived, but not before this term's no-op
 };
 
+// Leadership is being handed over.
+struct Transfer {
+  NodeId target;
+  TimePoint due;      // when it is given up
+  bool told = false;  // to campaign, since the last beat of the heartbeat timer
+};
+
 // A beat of the heartbeat timer.
 struct Beat {
   Round round;
@@ -294,6 +311,7 @@ struct Leader {
   std::optional<Round> read_round;
   std::size_t uncommitted_bytes = 0;
   ChunkId last_chunk;  // newest sent
+  std::optional<Transfer> transfer;
 };
 
 // A snapshot that comes from a leader. It outlives the leader: the next one may go on with the same.
@@ -325,7 +343,7 @@ class Core {
   LogIndex written() const { return written_; }
   LogIndex synced() const { return synced_; }
   // Index known to be synced on a majority; 0 after a start. It rises on a leader, and on a follower with what the
-  // leader tells: at `ack` synced the leader's commit index says it; at `ack` written a follower is not told.
+  // leader tells.
   LogIndex durable() const { return durable_; }
   const Log& log() const { return log_; }
   // What the newest snapshot holds; {0, 0}: there is none.
@@ -366,7 +384,7 @@ class Core {
   // election.cpp
   TimePoint draw_election_due();
   void election_timed_out();
-  void start_election();
+  void start_election(bool leadership_transfer = false);
   void count_vote(NodeId voter);
   bool up_to_date(LogIndex last_log_index, Term last_log_term) const;
   void receive(NodeId from, const RequestVote& request);
@@ -382,6 +400,13 @@ class Core {
   bool disturbs(const RequestVote& request) const;
   void receive(NodeId from, const PreVote& request);
   void receive(NodeId from, const PreVoteResponse& response);
+
+  // transfer.cpp
+  void on(const TransferLeadership& event);
+  NodeId best_successor() const;
+  void hand_over();
+  void receive(NodeId from, const TimeoutNow& order);
+  void refuse(NodeId, const TimeoutNow&) {}  // of a term that is over, and so is its sender's leadership
 
   // check_quorum.cpp
   bool answered_by_majority(Round round) const;

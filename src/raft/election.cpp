@@ -33,11 +33,11 @@ void Core::election_timed_out() {
   }
 }
 
-void Core::start_election() {
+void Core::start_election(bool leadership_transfer) {
   fail_reads();
   set_hard_state({hard_state_.term.next(), config_.self});
   role_ = Candidate{{}, draw_election_due()};
-  const RequestVote request{hard_state_.term, log_.last_index(), log_.last_term()};
+  const RequestVote request{hard_state_.term, log_.last_index(), log_.last_term(), leadership_transfer};
   for (const NodeId member : config_.members) {
     if (member != config_.self) {
       send(member, request);

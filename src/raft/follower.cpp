@@ -55,11 +55,8 @@ void Core::receive(NodeId from, AppendEntries& request) {
   const LogIndex last = request.prev_log_index + request.entries.size();
   take_entries(request.entries);
   follower.verified = std::max(follower.verified, last);
-  const LogIndex committed = std::min(request.leader_commit, follower.verified);
-  commit_to(committed);
-  if (config_.ack == Durability::synced) {
-    durable_ = std::max(durable_, committed);
-  }
+  commit_to(std::min(request.leader_commit, follower.verified));
+  durable_ = std::max(durable_, std::min(request.leader_durable, follower.verified));
   // Entries are answered when they are as safe as an acknowledgement has to be (answer_persisted), a heartbeat at once.
   if (last == request.prev_log_index || acknowledged_mark() >= last) {
     answer(follower, request.round);

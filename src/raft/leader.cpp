@@ -31,7 +31,7 @@ void Core::become_leader() {
 void Core::on(const Propose& event) {
   STRATA_ASSERT(!event.payloads.empty());
   auto* leader = std::get_if<Leader>(&role_);
-  if (!leader) {
+  if (!leader || leader->transfer) {
     out_.proposals_refused = ProposalsRefused{event.id, RefusalReason::not_leader};
     return;
   }
@@ -39,7 +39,7 @@ void Core::on(const Propose& event) {
   for (const Bytes& payload : event.payloads) {
     bytes += Entry::header_size + payload.size();
   }
-  if (leader->uncommitted_bytes + bytes > config_.max_uncommitted_bytes) {
+  if (leader->uncommitted_bytes > 0 && leader->uncommitted_bytes + bytes > config_.max_uncommitted_bytes) {
     out_.proposals_refused = ProposalsRefused{event.id, RefusalReason::too_much_uncommitted};
     return;
   }
@@ -86,6 +86,7 @@ void Core::begin_round(Round round) {
       heartbeat.prev_log_term = log_.term_at(progress.match_index);
     }
     heartbeat.leader_commit = commit_index_;
+    heartbeat.leader_durable = durable_;
     heartbeat.round = leader.round;
     send(node, std::move(heartbeat));
   }
@@ -97,6 +98,9 @@ void Core::beat() {
   begin_round(first_round_of_next_beat(leader.round));
   leader.heartbeat_due = now_ + config_.heartbeat_interval;
   note_beat();
+  if (leader.transfer) {
+    leader.transfer->told = false;  // it may have been lost
+  }
 }
 
 void Core::replicate_to_all() {
@@ -127,6 +131,7 @@ void Core::send_entries(NodeId to, Progress& progress, std::vector<Entry> entrie
   request.prev_log_index = progress.next_index - 1;
   request.prev_log_term = log_.term_at(request.prev_log_index);
   request.leader_commit = commit_index_;
+  request.leader_durable = durable_;
   request.round = round;
   std::size_t bytes = 0;
   for (const Entry& entry : entries) {

@@ -35,6 +35,7 @@ struct AppendEntries {
   LogIndex prev_log_index;
   Term prev_log_term;
   LogIndex leader_commit;
+  LogIndex leader_durable;  // known to be synced on a majority; at `--ack written` that is less than what is committed
   Round round;
   std::vector<Entry> entries;  // indexes prev_log_index + 1, + 2, … without a gap
 };
@@ -105,8 +106,14 @@ struct PreVoteResponse {
   bool vote_granted = false;
 };
 
+// The leader's order to a follower that holds its whole log to campaign at once (thesis, 3.10).
+struct TimeoutNow {
+  Term term;
+};
+
 using Message = std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, ReadIndexRequest,
-                             ReadIndexResponse, InstallSnapshot, InstallSnapshotResponse, PreVote, PreVoteResponse>;
+                             ReadIndexResponse, InstallSnapshot, InstallSnapshotResponse, PreVote, PreVoteResponse,
+                             TimeoutNow>;
 
 // A message to a member.
 struct Outgoing {

@@ -93,6 +93,7 @@ void Core::receive(NodeId from, const InstallSnapshotResponse& response) {
   }
   Progress& progress = leader->followers.at(from);
   progress.answered = std::max(progress.answered, response.round);
+  note_contact();
   auto& transfer = progress.transfer;
   // Only the newest chunk's answer counts: each leads to the next chunk, so an earlier one's would double all that
   // follows.

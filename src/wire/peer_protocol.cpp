@@ -23,6 +23,7 @@ enum class Kind : std::uint8_t {
   install_snapshot_response,
   pre_vote,
   pre_vote_response,
+  timeout_now,
   forward_sets,
   forward_replies,
   hello,
@@ -49,7 +50,8 @@ class FieldWriter {
     return Kind::request_vote_response;
   }
   Kind operator()(const raft::AppendEntries& append) {
-    add(append.term, append.prev_log_index, append.prev_log_term, append.leader_commit, append.round);
+    add(append.term, append.prev_log_index, append.prev_log_term, append.leader_commit, append.leader_durable,
+        append.round);
     add_count(append.entries.size());
     return Kind::append_entries;
   }
@@ -82,6 +84,10 @@ class FieldWriter {
   Kind operator()(const raft::PreVoteResponse& response) {
     add(response.term, response.asked, response.vote_granted);
     return Kind::pre_vote_response;
+  }
+  Kind operator()(const raft::TimeoutNow& order) {
+    add(order.term);
+    return Kind::timeout_now;
   }
   Kind operator()(const ForwardSets& forward) {
     add_count(forward.sets.size());
@@ -369,6 +375,7 @@ raft::AppendEntries read_append_entries(FieldReader& in, const SharedBytes& fram
   append.prev_log_index = in.id<LogIndex>();
   append.prev_log_term = in.id<Term>();
   append.leader_commit = in.id<LogIndex>();
+  append.leader_durable = in.id<LogIndex>();
   append.round = in.id<raft::Round>();
   const std::uint32_t count = in.plain_count();
   read_entries(in, frame, part, count, append);
@@ -479,6 +486,8 @@ PeerMessage read_message(Kind kind, FieldReader& in, const SharedBytes& frame, B
       return raft::Message(read_pre_vote(in));
     case Kind::pre_vote_response:
       return raft::Message(read_pre_vote_response(in));
+    case Kind::timeout_now:
+      return raft::Message(raft::TimeoutNow{in.id<Term>()});
   }
   in.expect(false);
   return Hello{};

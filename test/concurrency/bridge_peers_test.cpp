@@ -9,70 +9,12 @@
 #include <optional>
 
 #include "bridge_support.hpp"
-#include "net/peer_gate.hpp"
 #include "net/peer_transport.hpp"
 
 namespace strata::net {
 namespace {
 
 const ClusterId cluster(0xc1);
-
-// ---- The gate ----
-
-wire::PeerEnvelope envelope(NodeId from, NodeId to, Incarnation from_incarnation, Incarnation to_incarnation) {
-  return {cluster, from, to, from_incarnation, to_incarnation};
-}
-
-PeerGate gate_of_node_1() {
-  return {cluster, NodeId(1), Incarnation(5), {NodeId(2), NodeId(3)}};
-}
-
-TEST_CASE("a message of a member to this incarnation is taken, and tells the sender's") {
-  PeerGate gate = gate_of_node_1();
-  CHECK(gate.newest(NodeId(2)) == Incarnation(0));
-  CHECK(!gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(7), Incarnation(5))));
-  CHECK(gate.newest(NodeId(2)) == Incarnation(7));
-  CHECK(gate.newest(NodeId(3)) == Incarnation(0));
-  const wire::PeerEnvelope answer = gate.envelope_to(NodeId(2));
-  CHECK(answer.cluster == cluster);
-  CHECK(answer.from == NodeId(1));
-  CHECK(answer.to == NodeId(2));
-  CHECK(answer.from_incarnation == Incarnation(5));
-  CHECK(answer.to_incarnation == Incarnation(7));
-}
-
-TEST_CASE("a message of a member that has not heard of this node is taken") {
-  PeerGate gate = gate_of_node_1();
-  CHECK(!gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(1), Incarnation(0))));
-}
-
-TEST_CASE("a message of an earlier incarnation of its sender is refused") {
-  PeerGate gate = gate_of_node_1();
-  CHECK(!gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(7), Incarnation(0))));
-  CHECK(gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(6), Incarnation(0))));
-  CHECK(gate.newest(NodeId(2)) == Incarnation(7));
-  CHECK(!gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(7), Incarnation(0))));
-  CHECK(!gate.refuse(envelope(NodeId(3), NodeId(1), Incarnation(1), Incarnation(0))));
-}
-
-TEST_CASE("a message to another incarnation of this node is refused and tells nothing") {
-  PeerGate gate = gate_of_node_1();
-  CHECK(gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(7), Incarnation(4))));
-  CHECK(gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(7), Incarnation(6))));
-  CHECK(gate.newest(NodeId(2)) == Incarnation(0));
-}
-
-TEST_CASE("a message of another cluster, of a stranger, of oneself or for another node is refused") {
-  PeerGate gate = gate_of_node_1();
-  wire::PeerEnvelope other = envelope(NodeId(2), NodeId(1), Incarnation(7), Incarnation(0));
-  other.cluster = ClusterId(0xc2);
-  CHECK(gate.refuse(other)->find("--cluster-name") != std::string::npos);
-  CHECK(gate.refuse(envelope(NodeId(4), NodeId(1), Incarnation(7), Incarnation(0))));
-  CHECK(gate.refuse(envelope(NodeId(1), NodeId(1), Incarnation(7), Incarnation(0))));
-  CHECK(gate.refuse(envelope(NodeId(2), NodeId(3), Incarnation(7), Incarnation(0))));
-}
-
-// ---- Members ----
 
 // Endpoints without ports, so that no two tests can meet.
 class Directory {

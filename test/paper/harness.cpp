@@ -44,7 +44,7 @@ std::vector<std::uint64_t> terms_of(const Log& log) {
 
 AppendEntries append_entries(std::uint64_t of_term, std::uint64_t prev, std::uint64_t prev_term,
                              std::vector<Entry> entries, std::uint64_t commit, std::uint64_t round) {
-  return {term(of_term), index(prev), term(prev_term), index(commit), Round(round), std::move(entries)};
+  return {term(of_term), index(prev), term(prev_term), index(commit), {}, Round(round), std::move(entries)};
 }
 
 // ---- Disk ----

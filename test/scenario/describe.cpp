@@ -94,6 +94,7 @@ struct InFull {
                        name_of(request.last_log_index, request.last_log_term),
                        request.leadership_transfer ? ", as the leader asks" : "");
   }
+  std::string operator()(const TimeoutNow& order) const { return fmt::format("timeout_now term {}", order.term); }
   std::string operator()(const PreVote& request) const {
     return fmt::format("pre_vote term {}, log ends at {}", request.term,
                        name_of(request.last_log_index, request.last_log_term));
@@ -149,6 +150,7 @@ struct Kind {
   std::string operator()(const RequestVote&) const { return "request_vote"; }
   std::string operator()(const RequestVoteResponse&) const { return "vote"; }
   std::string operator()(const PreVote&) const { return "pre_vote"; }
+  std::string operator()(const TimeoutNow&) const { return "timeout_now"; }
   std::string operator()(const PreVoteResponse&) const { return "pre_vote_answer"; }
   std::string operator()(const AppendEntries& request) const {
     return request.entries.empty() ? "heartbeat" : "append_entries";
@@ -161,6 +163,7 @@ struct Kind {
 };
 
 struct InShort {
+  std::string operator()(const TimeoutNow&) const { return "timeout_now"; }
   std::string operator()(const PreVote& request) const { return fmt::format("pre_vote term {}", request.term); }
   std::string operator()(const PreVoteResponse& response) const {
     return fmt::format("pre_vote {}", response.vote_granted ? "granted" : "refused");
@@ -213,7 +216,8 @@ std::vector<std::string_view> kinds_of_messages() {
           "install_snapshot",
           "install_snapshot_answer",
           "pre_vote",
-          "pre_vote_answer"};
+          "pre_vote_answer",
+          "timeout_now"};
 }
 
 }  // namespace strata::scenario

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "actors/node_actors.hpp"
-#include "net/peer_gate.hpp"
 #include "sim/clock.hpp"
 #include "sim/machine.hpp"
+#include "wire/peer_gate.hpp"
 
 namespace strata::sim {
 
@@ -47,7 +47,7 @@ class Process final : public actors::PeerTransport, public actors::ClientReplies
   Machine& machine_;
   SimClock loop_clock_;
   SimClock fsync_clock_;
-  std::optional<net::PeerGate> gate_;
+  std::optional<wire::PeerGate> gate_;
   std::unique_ptr<actors::NodeActors> actors_;
   bool stopping_ = false;
   std::map<Bytes, TimePoint> unanswered_;  // requests by the address that their reply goes to

@@ -17,6 +17,7 @@ inline raft::AppendEntries sample_append() {
   append.prev_log_index = LogIndex(10);
   append.prev_log_term = Term(5);
   append.leader_commit = LogIndex(9);
+  append.leader_durable = LogIndex(8);
   append.round = raft::Round(77);
   append.entries.push_back(make_entry(EntryType::command, Term(5), LogIndex(11), ""));
   append.entries.push_back(make_entry(EntryType::command, Term(6), LogIndex(12), "payload"));
@@ -62,6 +63,7 @@ inline std::vector<PeerMessage> sample_messages() {
   return {
       raft::Message(raft::RequestVote{Term(1), LogIndex(2), Term(3)}),
       raft::Message(raft::RequestVote{Term(1), LogIndex(2), Term(3), true}),
+      raft::Message(raft::TimeoutNow{Term(5)}),
       raft::Message(raft::PreVote{Term(1), LogIndex(2), Term(3)}),
       raft::Message(raft::PreVoteResponse{Term(1), Term(2), true}),
       raft::Message(raft::PreVoteResponse{Term(4), Term(2), false}),

@@ -1,8 +1,8 @@
-#include "net/peer_gate.hpp"
+#include "wire/peer_gate.hpp"
 
 #include <fmt/format.h>
 
-namespace strata::net {
+namespace strata::wire {
 
 PeerGate::PeerGate(ClusterId cluster, NodeId self, Incarnation incarnation, const std::vector<NodeId>& peers)
     : cluster_(cluster), self_(self), incarnation_(incarnation) {
@@ -11,7 +11,7 @@ PeerGate::PeerGate(ClusterId cluster, NodeId self, Incarnation incarnation, cons
   }
 }
 
-std::optional<std::string> PeerGate::refuse(const wire::PeerEnvelope& envelope) {
+std::optional<std::string> PeerGate::refuse(const PeerEnvelope& envelope) {
   if (envelope.cluster != cluster_) {
     return fmt::format(
         "it is of cluster {:016x}, this node of {:016x}: give all the same --cluster-name and member ids",
@@ -36,8 +36,8 @@ std::optional<std::string> PeerGate::refuse(const wire::PeerEnvelope& envelope) 
   return std::nullopt;
 }
 
-wire::PeerEnvelope PeerGate::envelope_to(NodeId peer) const {
+PeerEnvelope PeerGate::envelope_to(NodeId peer) const {
   return {cluster_, self_, peer, incarnation_, newest(peer)};
 }
 
-}  // namespace strata::net
+}  // namespace strata::wire

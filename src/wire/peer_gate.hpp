@@ -10,7 +10,7 @@
 #include "base/ids.hpp"
 #include "wire/peer_protocol.hpp"
 
-namespace strata::net {
+namespace strata::wire {
 
 class PeerGate {
  public:
@@ -19,13 +19,13 @@ class PeerGate {
 
   // Nothing: the message is taken, and its sender's incarnation is the newest seen. Else why it is refused, for the
   // log.
-  std::optional<std::string> refuse(const wire::PeerEnvelope& envelope);
+  std::optional<std::string> refuse(const PeerEnvelope& envelope);
 
   // The newest incarnation heard of a member; 0: none yet.
   Incarnation newest(NodeId peer) const { return newest_.at(peer); }
 
   // What goes in front of a message to `peer`.
-  wire::PeerEnvelope envelope_to(NodeId peer) const;
+  PeerEnvelope envelope_to(NodeId peer) const;
 
  private:
   ClusterId cluster_;
@@ -34,4 +34,4 @@ class PeerGate {
   std::map<NodeId, Incarnation> newest_;
 };
 
-}  // namespace strata::net
+}  // namespace strata::wire
