@@ -111,9 +111,9 @@ struct TimeoutNow {
   Term term;
 };
 
-using Message = std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, ReadIndexRequest,
-                             ReadIndexResponse, InstallSnapshot, InstallSnapshotResponse, PreVote, PreVoteResponse,
-                             TimeoutNow>;
+using Message =
+    std::variant<RequestVote, RequestVoteResponse, AppendEntries, AppendEntriesResponse, ReadIndexRequest,
+                 ReadIndexResponse, InstallSnapshot, InstallSnapshotResponse, PreVote, PreVoteResponse, TimeoutNow>;
 
 // A message to a member.
 struct Outgoing {
