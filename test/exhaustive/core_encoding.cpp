@@ -19,8 +19,9 @@ void encode(const HardState& state, Encoder& out) {
   out.number(vote);
 }
 
+// `heard` decides about nothing: pre-vote is off.
 void encode(const Follower& follower, Encoder& out) {
-  const auto& [leader, verified, told_written, told_synced, round, election_due, reads, reads_due] = follower;
+  const auto& [leader, verified, told_written, told_synced, round, heard, election_due, reads, reads_due] = follower;
   out.number(leader);
   out.number(verified);
   out.number(told_written);
@@ -30,6 +31,15 @@ void encode(const Follower& follower, Encoder& out) {
   for (const auto& [id, request] : reads) {
     out.number(id);
     out.number(request);
+  }
+}
+
+void encode(const PreCandidate& asking, Encoder& out) {
+  const auto& [follower, votes, ask_again] = asking;
+  encode(follower, out);
+  out.number(votes.size());
+  for (const NodeId voter : votes) {
+    out.number(voter);
   }
 }
 
@@ -69,9 +79,11 @@ void encode(const std::vector<PendingRead>& reads, Encoder& out) {
   }
 }
 
+// `beats` decide about nothing: check-quorum is off.
 void encode(const Leader& leader, Encoder& out) {
-  const auto& [followers, term_start, round, heartbeat_due, reads_waiting, reads_in_round, read_round,
-               uncommitted_bytes, last_chunk] = leader;
+  const auto& [followers, term_start, round, heartbeat_due, beats, reads_waiting, reads_in_round, read_round,
+               uncommitted_bytes, last_chunk, transfer] = leader;
+  STRATA_ASSERT(!transfer);  // nothing in a check asks for one
   for (const auto& [node, progress] : followers) {
     out.number(node);
     encode(progress, out);
@@ -116,6 +128,9 @@ void CoreEncoding::encode(const Core& core, Encoder& out) {
 }
 
 TimePoint CoreEncoding::election_due(const Core& core) {
+  if (const auto* asking = std::get_if<PreCandidate>(&core.role_)) {
+    return asking->follower.election_due;
+  }
   const auto* follower = std::get_if<Follower>(&core.role_);
   return follower ? follower->election_due : std::get<Candidate>(core.role_).election_due;
 }

@@ -13,8 +13,8 @@
 #include "exhaustive/event.hpp"
 #include "exhaustive/packets.hpp"
 #include "exhaustive/scope.hpp"
-#include "net/peer_gate.hpp"
 #include "raft/core.hpp"
+#include "wire/peer_gate.hpp"
 
 namespace strata::exhaustive {
 
@@ -88,7 +88,7 @@ class Machine {
   TimePoint now_;
   raft::Core core_;
   Disk disk_;
-  net::PeerGate gate_;
+  wire::PeerGate gate_;
 
   std::vector<Slot> log_;  // what the core was told or made to append
   std::vector<std::pair<Slot, Term>> committed_;
