@@ -141,9 +141,9 @@ struct SnapshotReceived {
   std::unique_ptr<kv::StateMachine> state;
 };
 
-using RaftMessage =
-    std::variant<SnapshotSaved, SnapshotReceived, raft::SnapshotRead, raft::SnapshotStored, PeerMessages, raft::Propose,
-                 raft::Read, WrittenUpTo, SyncedUpTo, raft::HardStateSaved, raft::Fetched, HandOver, StatusWanted, Tick>;
+using RaftMessage = std::variant<SnapshotSaved, SnapshotReceived, raft::SnapshotRead, raft::SnapshotStored,
+                                 PeerMessages, raft::Propose, raft::Read, WrittenUpTo, SyncedUpTo, raft::HardStateSaved,
+                                 raft::Fetched, HandOver, StatusWanted, Tick>;
 
 // ---- To the WAL writer ----
 

@@ -197,7 +197,7 @@ TEST_CASE("a message under another kind is refused") {
 }
 
 TEST_CASE("a count that the frame cannot hold is refused before anything is allocated") {
-  constexpr std::size_t append_count_at = PeerHeader::size + 5 * 8;
+  constexpr std::size_t append_count_at = PeerHeader::size + 6 * 8;
   for (std::uint32_t count : {2U, 4U, 1000U, 0x7fffffffU, 0xffffffffU}) {
     Bytes append = encode_peer_message(sample_envelope(), raft::Message(sample_append()));
     overwrite(append, append_count_at, count);
