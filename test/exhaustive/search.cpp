@@ -253,8 +253,7 @@ std::string Search::retrace(Cluster& at, const Cluster& wanted) {
       }
     }
   }
-  STRATA_ASSERT(!"a state has a parent that leads there");
-  return {};
+  assertion_failed("a state has a parent that leads there");
 }
 
 std::vector<std::string> Search::path_to(std::size_t state, Cluster& end) {
