@@ -78,6 +78,20 @@ TEST_CASE("6.2: a rejection is an answer, too") {
   CHECK(node.core.role() == Role::leader);
 }
 
+TEST_CASE("6.2: so is what a follower says that takes a snapshot") {
+  Node node = leader_of_five();
+  for (int beat = 0; beat < 40; ++beat) {
+    pass_beats(node, heartbeat_interval);
+    for (const int peer : {2, 3}) {
+      InstallSnapshotResponse response;
+      response.term = term(2);
+      response.round = node.core.leading()->round;
+      node.receive(peer, response);
+    }
+  }
+  CHECK(node.core.role() == Role::leader);
+}
+
 TEST_CASE("6.2: answers that waited while the leader was held up count before it judges") {
   Node node = leader_of_five();
   pass_beats(node, heartbeat_interval);

@@ -163,6 +163,29 @@ TEST_CASE("a node that is told to stop answers what it was asked, and the others
   story.wait_until_equal();
 }
 
+TEST_CASE("a leader that is told to stop hands over: another serves before an election timeout has passed") {
+  for (const std::size_t nodes : {3U, 5U}) {
+    Story story(nodes, 7);
+    const NodeId old = story.elect();
+    REQUIRE(story.set(old, "key"));
+    const Client::Number under_way = story.client().set(old, "key", 16);
+    story.world.run_for(milliseconds(1));
+    story.world.machine(old).stop(seconds(2));
+    CHECK(story.world.run_until([&] { return story.world.serving_leader().value_or(old) != old; },
+                                Story::plan_for(nodes, 7).election_timeout / 2));
+    CHECK(story.world.settles(story.client(), under_way, patience));  // with OK: nothing was left in doubt
+    CHECK(story.world.run_until([&] { return !story.world.machine(old).is_up(); }, milliseconds(500)));
+  }
+}
+
+TEST_CASE("a node that stops without a majority to hand over to ends all the same") {
+  Story story;
+  const NodeId old = story.elect();
+  story.isolate(old, true);
+  story.world.machine(old).stop(seconds(2));
+  CHECK(story.world.run_until([&] { return !story.world.machine(old).is_up(); }, seconds(3)));
+}
+
 TEST_CASE("a leader that is paused past an election finds itself replaced and serves nothing old") {
   Story story;
   const NodeId old = story.elect();
