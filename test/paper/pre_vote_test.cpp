@@ -245,7 +245,7 @@ TEST_CASE("9.6: a follower that was cut off for long finds the leader unchanged 
 }
 
 TEST_CASE("9.6: a pre-candidate that hears its leader after all follows it again and remembers what is verified") {
-  Node node = complete_node({1, 1, 2, 2}, {term(3), id(0)});
+  Node node = complete_node({1, 1, 1, 1}, {term(3), id(0)});
   node.receive(2, append_entries(3, 2, 1, {}, 0, 1));
   node.settle();
   CHECK(node.only<AppendEntriesResponse>(2).matched == index(2));

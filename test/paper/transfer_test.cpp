@@ -139,15 +139,15 @@ TEST_CASE("3.10: the best successor is heard of and holds the most") {
   Node node = complete_node({1}, {term(1), id(0)}, 1, 5);
   elect(node);
   const Round old = node.core.leading()->round;
-  node.receive(5, success(node, 2, old));  // holds all, and is gone
+  node.receive(2, success(node, 2, old));  // holds all, and is gone
   node.time_out();
   const Round round = node.core.leading()->round;
-  node.receive(2, success(node, 1, round));
-  node.receive(3, success(node, 2, round));
-  node.receive(4, success(node, 1, round));
+  node.receive(3, success(node, 1, round));
+  node.receive(4, success(node, 2, round));
+  node.receive(5, success(node, 1, round));
   transfer(node);
   REQUIRE(node.core.leading()->transfer.has_value());
-  CHECK(node.core.leading()->transfer->target == id(3));
+  CHECK(node.core.leading()->transfer->target == id(4));
 }
 
 TEST_CASE("3.10: there is no transfer to oneself, to a stranger or in a cluster of one, nor by a follower") {
