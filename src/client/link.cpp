@@ -46,14 +46,15 @@ bool receive_frame(zmq::socket_t& socket, zmq::message_t& into) {
 Link::Link(zmq::context_t& context, const std::string& endpoint)
     : socket_(context, zmq::socket_type::dealer), monitor_(context, zmq::socket_type::pair) {
   configure();
-  const bool connected = watch() && zmq_connect(socket_.handle(), endpoint.c_str()) == 0;
+  const bool watched = watch();
   receive_descriptor_ = socket_.get(zmq::sockopt::fd);
   event_descriptor_ = monitor_.get(zmq::sockopt::fd);
-  if (!connected) {
+  // A pipe wakes its reader only after a read that found it empty; before connecting, so that no event is read here,
+  // where nobody would learn of it.
+  read_events();
+  if (!watched || zmq_connect(socket_.handle(), endpoint.c_str()) != 0) {
     state_ = State::lost;
   }
-  // A pipe wakes its reader only after a read that found it empty.
-  read_events();
 }
 
 // The watching ends before the monitor does: an event that finds no reader would hold up ZeroMQ's I/O thread, and with

@@ -36,7 +36,8 @@ class Link {
     lost,        // was connected, or can never be: of no further use
   };
 
-  // Begins to connect. Lost at once when `endpoint` is no endpoint.
+  // Begins to connect: state() is connecting until read_events() has read more, or lost at once when `endpoint` is no
+  // endpoint.
   Link(zmq::context_t& context, const std::string& endpoint);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
