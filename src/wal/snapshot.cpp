@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <ranges>
 #include <type_traits>
 #include <utility>
 
@@ -57,7 +58,7 @@ std::uint64_t place_of(std::uint64_t block) {
   return sizeof(RawHead) + block * (block_header + block_content);
 }
 
-Error in_file(const std::string& path, Error error) {
+Error in_file(const std::string& path, const Error& error) {
   return {error.kind, path + ": " + error.text};
 }
 
@@ -258,14 +259,14 @@ Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(FileSystem& files, Lo
   if (!names) {
     return names.error();
   }
-  for (auto name = names->rbegin(); name != names->rend(); ++name) {
-    const std::string path = directory + "/" + *name;
-    if (is_temporary_snapshot(*name)) {
+  for (const std::string& name : *names | std::views::reverse) {
+    const std::string path = fmt::format("{}/{}", directory, name);
+    if (is_temporary_snapshot(name)) {
       if (auto removed = files.remove(path); !removed) {
         return removed.error();
       }
     }
-    if (!is_snapshot(*name) || store->kept_.size() == 2) {
+    if (!is_snapshot(name) || store->kept_.size() == 2) {
       continue;
     }
     const Result<SnapshotFile> file = verify(files, store->options_, path);
