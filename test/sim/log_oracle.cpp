@@ -121,6 +121,7 @@ void LogOracle::learn(NodeId node, const Entry& entry) {
     return;
   }
   known.checksum = checksum;
+  known.entry = entry;
   if (entry.type != EntryType::command) {
     return;
   }
@@ -175,6 +176,11 @@ const CommittedSet* LogOracle::committed_set(LogIndex index) const {
     return nullptr;
   }
   return entry != nullptr && entry->set ? &*entry->set : nullptr;
+}
+
+const Entry* LogOracle::committed_entry(LogIndex index) const {
+  const Content* entry = find(index, committed_term(index));
+  return entry != nullptr && entry->checksum ? &entry->entry : nullptr;
 }
 
 Term LogOracle::committed_term(LogIndex index) const {

@@ -39,6 +39,8 @@ class LogOracle {
   // What is committed at `index`; nullptr when that is no SET, or one that was repeated and had been done before, or
   // not known to be committed.
   const CommittedSet* committed_set(LogIndex index) const;
+  // The entry itself; nullptr: not committed, or not seen yet.
+  const Entry* committed_entry(LogIndex index) const;
   // 0: nothing is known to be committed there.
   Term committed_term(LogIndex index) const;
   LogIndex last_committed() const { return LogIndex(committed_.size()); }
@@ -51,6 +53,7 @@ class LogOracle {
     Term term;
     std::optional<Term> before;             // of the entry before it
     std::optional<std::uint32_t> checksum;  // when the entry itself was seen
+    Entry entry;
     std::optional<CommittedSet> set;
   };
   struct Committed {

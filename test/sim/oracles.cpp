@@ -14,7 +14,7 @@ constexpr std::size_t largest_message = 4 << 20;
 }  // namespace
 
 Oracles::Oracles(Violated violated)
-    : violated_(std::move(violated)), logs_(violated_), claims_(logs_, violated_), seen_() {}
+    : violated_(std::move(violated)), logs_(violated_), claims_(logs_, violated_), state_(violated_), seen_() {}
 
 void Oracles::fail(Invariant invariant, NodeId node, const std::string& what) {
   violated_(invariant, fmt::format("node {} {}", node, what));
@@ -41,6 +41,7 @@ void Oracles::started(NodeId node, const actors::NodeActors& actors) {
   seen.heard = {};
   logs_.started(node);
   claims_.started(node);
+  state_.started(node);
   stepped(node, actors);
 }
 
@@ -59,7 +60,7 @@ void Oracles::stepped(NodeId node, const actors::NodeActors& actors) {
   check_log(node, seen, core);
   check_leader(node, seen, core);
   check_commit(node, seen, core);
-  check_applied(node, seen, actors.state().applied());
+  check_applied(node, seen, actors.state());
   claims_.look(node, core);
   check_queues(node, actors);
 }
@@ -114,15 +115,22 @@ void Oracles::check_commit(NodeId node, Seen& seen, const raft::Core& core) {
     logs_.committed(node, core, index);
   }
   seen.commit = commit;
+  while (const Entry* entry = logs_.committed_entry(state_.next())) {
+    state_.commit(*entry);
+  }
 }
 
-void Oracles::check_applied(NodeId node, Seen& seen, LogIndex applied) {
+void Oracles::check_applied(NodeId node, Seen& seen, const kv::StateMachine& state) {
+  const LogIndex applied = state.applied();
   if (applied < seen.applied) {
     fail(Invariant::commit_rises, node, fmt::format("goes back from applied index {} to {}", seen.applied, applied));
   }
   if (applied > seen.commit) {
     fail(Invariant::applied_is_committed, node,
          fmt::format("has applied index {}, committed is {}", applied, seen.commit));
+  }
+  if (applied != seen.applied) {
+    state_.look(node, state);
   }
   seen.applied = applied;
 }

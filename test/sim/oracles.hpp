@@ -15,6 +15,7 @@
 #include "sim/invariants.hpp"
 #include "sim/log_oracle.hpp"
 #include "sim/network.hpp"
+#include "sim/state_oracle.hpp"
 #include "wire/client_protocol.hpp"
 #include "wire/peer_protocol.hpp"
 
@@ -36,6 +37,8 @@ class Oracles {
   void taken(NodeId node, const wire::PeerEnvelope& envelope, const actors::NodeActors& actors);
   // The node has answered a client.
   void replied(NodeId node, const wire::ClientReply& reply);
+  // The end of a run: the node has nothing to do.
+  void ended(NodeId node, const actors::NodeActors& actors) { state_.compare(node, actors.state()); }
   // The SET was answered by an error that says that it was not appended and never will be.
   void refused(WriteName name) { logs_.refused(name); }
 
@@ -67,7 +70,7 @@ class Oracles {
   void check_log(NodeId node, Seen& seen, const raft::Core& core);
   void check_leader(NodeId node, Seen& seen, const raft::Core& core);
   void check_commit(NodeId node, Seen& seen, const raft::Core& core);
-  void check_applied(NodeId node, Seen& seen, LogIndex applied);
+  void check_applied(NodeId node, Seen& seen, const kv::StateMachine& state);
   void check_queues(NodeId node, const actors::NodeActors& actors);
   void check_flow(NodeId node, const raft::Config& config, const raft::Leader& leader);
   void promise(NodeId node, Term term);
@@ -76,6 +79,7 @@ class Oracles {
   Violated violated_;
   LogOracle logs_;
   Claims claims_;
+  StateOracle state_;
   std::array<Seen, max_nodes + 1> seen_;
   std::map<Term, NodeId> leaders_;
 };

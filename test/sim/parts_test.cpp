@@ -14,7 +14,6 @@
 #include "sim/clock.hpp"
 #include "sim/executor.hpp"
 #include "sim/history.hpp"
-#include "sim/linearizability.hpp"
 #include "sim/network.hpp"
 #include "sim/random.hpp"
 #include "sim/scheduler.hpp"
@@ -306,79 +305,6 @@ TEST_CASE("the trace's hash knows the time, the node, the text and the numbers")
   CHECK(hash != hash_of(NodeId(1), "a {}", 2));
   scheduler.run_next(at(seconds(1)));
   CHECK(hash != hash_of(NodeId(1), "a {}", 1));
-}
-
-// ---- Linearizability ----
-
-RegisterOperation write(std::uint64_t value, int invoked, int completed) {
-  return {true, value, at(Duration(invoked)), completed < 0 ? TimePoint::max() : at(Duration(completed))};
-}
-RegisterOperation read(std::uint64_t value, int invoked, int completed) {
-  return {false, value, at(Duration(invoked)), at(Duration(completed))};
-}
-
-TEST_CASE("histories that are known to be linearizable or not are told apart") {
-  CHECK(is_linearizable({}));
-  CHECK(is_linearizable({read(0, 1, 2), write(1, 1, 5), read(1, 3, 4)}));
-  CHECK_FALSE(is_linearizable({write(1, 1, 2), read(0, 3, 4)}));                                 // stale
-  CHECK_FALSE(is_linearizable({write(1, 1, 2), write(2, 3, 4), read(1, 5, 6)}));                 // older than known
-  CHECK_FALSE(is_linearizable({write(1, 1, 2), write(2, 3, 9), read(2, 4, 5), read(1, 6, 7)}));  // back again
-  CHECK_FALSE(is_linearizable({read(1, 1, 2), write(1, 3, 4)}));                                 // not yet written
-  CHECK_FALSE(is_linearizable({read(7, 1, 2)}));                                                 // never written
-  CHECK(is_linearizable({write(1, 1, -1), read(0, 2, 3), read(1, 4, 5)}));                       // took effect late
-  CHECK_FALSE(is_linearizable({write(1, 1, -1), read(1, 2, 3), read(0, 4, 5)}));                 // and was undone
-}
-
-// Tries every order.
-bool some_order_explains(const std::vector<RegisterOperation>& history, std::vector<bool>& done, std::uint64_t value,
-                         std::size_t left) {
-  if (left == 0) {
-    return true;
-  }
-  TimePoint first_end = TimePoint::max();
-  for (std::size_t i = 0; i < history.size(); ++i) {
-    first_end = done[i] ? first_end : std::min(first_end, history[i].completed);
-  }
-  if (first_end == TimePoint::max()) {
-    return true;  // only writes of unknown fate are left
-  }
-  for (std::size_t i = 0; i < history.size(); ++i) {
-    const bool may_be_next = !done[i] && history[i].invoked <= first_end;
-    if (!may_be_next || (!history[i].write && history[i].value != value)) {
-      continue;
-    }
-    done[i] = true;
-    const bool explained = some_order_explains(history, done, history[i].write ? history[i].value : value, left - 1);
-    done[i] = false;
-    if (explained) {
-      return true;
-    }
-  }
-  return false;
-}
-
-TEST_CASE("on small random histories the check agrees with trying every order") {
-  Random random(11);
-  int good = 0;
-  constexpr int rounds = 20'000;
-  for (int round = 0; round < rounds; ++round) {
-    std::vector<RegisterOperation> history;
-    const auto writes = 1 + random.below(3);
-    for (std::uint64_t value = 1; value <= writes; ++value) {
-      const int invoked = static_cast<int>(random.below(12));
-      history.push_back(write(value, invoked, random.chance(200) ? -1 : invoked + static_cast<int>(random.below(6))));
-    }
-    for (std::uint64_t reads = random.below(4); reads > 0; --reads) {
-      const int invoked = static_cast<int>(random.below(12));
-      history.push_back(read(random.below(writes + 1), invoked, invoked + static_cast<int>(random.below(6))));
-    }
-    std::vector<bool> done(history.size());
-    const bool expected = some_order_explains(history, done, 0, history.size());
-    REQUIRE(is_linearizable(history) == expected);
-    good += expected ? 1 : 0;
-  }
-  CHECK(good > rounds / 20);
-  CHECK(good < rounds * 19 / 20);
 }
 
 TEST_CASE("a SET with IF that was stored over another revision than it names is found") {

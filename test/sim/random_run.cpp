@@ -28,6 +28,11 @@ class RandomRun {
         demand(comes_up(), Invariant::starts_and_stops, "a node does not stop in the time that it was given") &&
         finds_leader() && goes_on() && falls_silent() && answers_everywhere() && becomes_equal());
     if (!world_.failure()) {
+      for (const NodeId node : world_.nodes()) {
+        if (world_.machine(node).is_up()) {
+          world_.oracles().ended(node, world_.machine(node).actors());
+        }
+      }
       if (const auto wrong = world_.history().check()) {
         world_.violated(Invariant::linearizable, *wrong);
       }

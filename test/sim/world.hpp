@@ -33,6 +33,7 @@ class World {
   Network& network() { return network_; }
   Trace& trace() { return trace_; }
   History& history() { return history_; }
+  Oracles& oracles() { return oracles_; }
   const Oracles& oracles() const { return oracles_; }
   Duration elapsed() const { return scheduler_.now().time_since_epoch(); }
 
