@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/sometimes.hpp"
+
 namespace strata::actors {
 
 namespace {
@@ -233,6 +235,9 @@ void FrontEnd::on(const Finish& finish) {
 void FrontEnd::finish_if_done() {
   if (!finish_by_ || (!idle() && now_ < *finish_by_)) {
     return;
+  }
+  if (!idle()) {
+    sometimes(Mark::stopped_with_requests);
   }
   sets_.give_up();
   for (const auto& [id, asked] : std::exchange(status_asked_, {})) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/sometimes.hpp"
+
 namespace strata::actors {
 
 FsyncTimer::FsyncTimer(Duration interval, Clock& clock, FsyncMailbox& mailbox, RaftMailbox& raft,
@@ -18,7 +20,7 @@ boost::asio::awaitable<void> FsyncTimer::run() {
     for (FsyncMessage& message : batch) {
       std::visit([this](auto& content) { on(content); }, message);
     }
-    if (interval_ == Duration::zero() || due_) {
+    if (interval_ == Duration::zero() || due_ || rarely(RareWay::sync_comes_early)) {
       sync();
     } else {
       report_written();
@@ -49,6 +51,7 @@ void FsyncTimer::on(const Tick&) {
 
 void FsyncTimer::report_written() {
   if (unsynced_ && unsynced_->id != reported_ && !poisoned_) {
+    sometimes(Mark::written_before_synced);
     reported_ = unsynced_->id;
     raft_.post_owed(WrittenUpTo{reported_}, sizeof(WrittenUpTo));
   }

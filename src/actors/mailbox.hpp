@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 
 namespace strata::actors {
 
@@ -106,7 +107,8 @@ class Mailbox {
   // Any thread; never blocks. `bytes` is about what the message holds in memory. Unless it is accepted, `message` is
   // left as it was.
   PostResult post(Message&& message, std::size_t bytes) {
-    if (!reserve(bytes)) {
+    if (rarely(RareWay::mailbox_is_full) || !reserve(bytes)) {
+      sometimes(Mark::mailbox_full);
       return closed() ? PostResult::closed : PostResult::full;
     }
     return push(std::move(message), bytes);

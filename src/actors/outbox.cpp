@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 
 namespace strata::actors {
 
@@ -11,7 +12,9 @@ constexpr std::string_view perhaps_text = "the leader that had the write was los
 }
 
 bool Outbox::admit(std::size_t bytes) {
-  if (pending_ > 0 && pending_ + backlog_ + bytes > max_pending_) {
+  const bool full = pending_ + backlog_ + bytes > max_pending_ || rarely(RareWay::admission_is_closed);
+  if (pending_ > 0 && full) {
+    sometimes(Mark::admission_refused);
     return false;
   }
   pending_ += bytes;

@@ -5,6 +5,7 @@
 
 #include "actors/set_answers.hpp"
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "kv/command.hpp"
 
 namespace strata::actors {
@@ -145,6 +146,7 @@ void ProposedSets::expire(TimePoint now) {
 
 void ProposedSets::lose_appended() {
   for (Appended& appended : std::exchange(appended_, {})) {
+    sometimes(Mark::set_lost_with_leader);
     unknown(appended.batch, set_answers::lost_leader);
   }
 }

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/sometimes.hpp"
+
 namespace strata::actors {
 
 namespace {
@@ -63,7 +65,8 @@ boost::asio::awaitable<void> RaftActor::run() {
 void RaftActor::on(PeerMessages& messages) {
   for (raft::Received& received : messages.messages) {
     // As if the network had lost it; the leader sends it again.
-    if (writer_is_behind() && carries_entries(received)) {
+    if (carries_entries(received) && writer_is_behind()) {
+      sometimes(Mark::writer_behind);
       continue;
     }
     note_answer(received);
@@ -104,6 +107,9 @@ void RaftActor::on(const SyncedUpTo& synced) {
 }
 
 void RaftActor::on(const raft::HardStateSaved& saved) {
+  if (held_.size() > 1) {
+    sometimes(Mark::messages_held_for_two_votes);
+  }
   while (!held_.empty()) {
     const bool last = held_.front().hard_state == saved.hard_state;
     for (raft::Outgoing& outgoing : held_.front().messages) {

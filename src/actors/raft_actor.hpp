@@ -15,6 +15,7 @@
 #include "actors/ports.hpp"
 #include "actors/sync_statistics.hpp"
 #include "base/log.hpp"
+#include "base/sometimes.hpp"
 #include "raft/core.hpp"
 
 namespace strata::actors {
@@ -64,7 +65,7 @@ class RaftActor {
   void answer_front_end(raft::Output& output);
   void flush();
   // The WAL writer does not keep up (a slow or hung disk): what has been handed to it is as much as memory allows.
-  bool writer_is_behind() const { return unwritten_bytes_ > max_unwritten_bytes; }
+  bool writer_is_behind() const { return unwritten_bytes_ > max_unwritten_bytes || rarely(RareWay::writer_is_behind); }
   void log_leadership(const raft::Leadership& leadership);
   void note_round(const raft::Outgoing& outgoing);
   void note_answer(const raft::Received& received);

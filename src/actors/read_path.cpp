@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/sometimes.hpp"
+
 namespace strata::actors {
 
 namespace {
@@ -42,6 +44,7 @@ void ReadPath::on(const ReadsReady& ready) {
   for (const raft::ReadReady& read : ready.reads) {
     auto asked = asked_.extract(read.id);
     if (!asked) {
+      sometimes(Mark::read_answered_late);
       continue;
     }
     for (Get& get : asked.mapped()) {
@@ -53,6 +56,7 @@ void ReadPath::on(const ReadsReady& ready) {
 void ReadPath::on(const ReadsFailed& failed) {
   for (const raft::ReadId id : failed.reads) {
     if (auto asked = asked_.extract(id)) {
+      sometimes(Mark::read_asked_again);
       std::move(asked.mapped().begin(), asked.mapped().end(), std::back_inserter(waiting_));
     }
   }
@@ -63,6 +67,7 @@ void ReadPath::serve_at(LogIndex index, Get get) {
   if (needed <= state_.applied()) {
     serve(get);
   } else {
+    sometimes(Mark::read_waits_for_apply);
     to_be_applied_.emplace(needed, std::move(get));
   }
 }

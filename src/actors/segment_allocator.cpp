@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/sometimes.hpp"
+
 namespace strata::actors {
 
 SegmentAllocator::SegmentAllocator(wal::FileSystem& files, wal::LogOptions options, Logger& logger,
@@ -21,6 +23,10 @@ boost::asio::awaitable<void> SegmentAllocator::run() {
 }
 
 void SegmentAllocator::on(const PrepareSpare& wanted) {
+  if (rarely(RareWay::spare_cannot_be_made)) {
+    wal_.post_owed(SpareReady{}, 0);
+    return;
+  }
   auto prepared = wal::prepare_segment(files_, options_, wanted.sequence);
   if (!prepared) {
     // Not yet a failure: the writer tries again itself when it needs the segment, and reports what it meets.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "actors/set_answers.hpp"
+#include "base/sometimes.hpp"
 
 namespace strata::actors {
 
@@ -34,8 +35,10 @@ void SetPath::route(Waiting waiting) {
   if (leads()) {
     proposed_.add(std::move(waiting.request), waiting.set, waiting.deadline);
   } else if (forward_to() == NodeId()) {
+    sometimes(Mark::set_waits_for_leader);
     waiting_.push_back(std::move(waiting));
   } else if (from_peer) {
+    sometimes(Mark::forward_not_passed_on);
     // A forward is never passed on a second time: its sender learns that this node does not lead.
     outbox_.not_appended(waiting.request, wire::ErrorCode::unavailable, set_answers::no_leader);
   } else {
@@ -61,8 +64,10 @@ void SetPath::flush() {
 void SetPath::on(ForwardAnswersFrom& answers) {
   for (wire::ForwardedReply& answer : answers.replies.replies) {
     auto found = forwarded_.extract(answer.id);
-    if (found) {  // else it is answered already: its time was out, or its leader was given up
+    if (found) {
       settle(std::move(found.mapped()), answer);
+    } else {  // it is answered already: its time was out, or its leader was given up
+      sometimes(Mark::forward_answered_late);
     }
   }
 }
@@ -74,6 +79,7 @@ void SetPath::settle(Waiting waiting, wire::ForwardedReply& answer) {
   }
   auto* error = std::get_if<wire::ErrorReply>(&answer.result);
   if (error == nullptr) {
+    sometimes(Mark::forward_refused);
     come_back(std::move(waiting));
   } else if (error->code == wire::ErrorCode::unknown) {
     perhaps_appended(std::move(waiting), error->text);
@@ -111,6 +117,7 @@ void SetPath::on(const raft::Leadership& leadership) {
   }
   proposed_.lose_appended();
   for (auto& [id, waiting] : std::exchange(forwarded_, {})) {
+    sometimes(Mark::forward_lost_with_leader);
     perhaps_appended(std::move(waiting), set_answers::lost_leader);
   }
   let_returned_go_on();
@@ -126,6 +133,7 @@ void SetPath::expire(TimePoint now) {
   std::deque<Waiting> in_time;
   for (Waiting& set : waiting_) {
     if (set.wait_until <= now) {
+      sometimes(Mark::set_out_of_time);
       outbox_.not_appended(set.request, wire::ErrorCode::unavailable, set_answers::no_leader);
     } else {
       in_time.push_back(std::move(set));

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/sometimes.hpp"
+
 namespace strata::actors {
 
 WalWriter::WalWriter(std::unique_ptr<wal::Log> log, std::unique_ptr<wal::MetadataFile> metadata,
@@ -49,11 +51,13 @@ void WalWriter::on(const raft::HardState& hard_state) {
 void WalWriter::on(AppendEntriesToLog& append) {
   std::vector<Entry>& entries = append.append.entries;
   if (!gathered_.empty() && gathered_.back().index.next() != entries.front().index) {
+    sometimes(Mark::writes_not_gathered);
     write_gathered();
   }
   if (gathered_.empty()) {
     gathered_ = std::move(entries);
   } else {
+    sometimes(Mark::writes_gathered);
     gathered_.insert(gathered_.end(), std::make_move_iterator(entries.begin()), std::make_move_iterator(entries.end()));
   }
   gathered_id_ = append.append.id;
@@ -87,7 +91,11 @@ void WalWriter::on(const raft::Fetch& fetch) {
   raft::Fetched fetched{fetch.peer, {}};
   std::size_t bytes = 0;
   // The log may have become shorter since the question was asked, at either end.
-  if (!poisoned_ && fetch.first >= log_->first_index() && fetch.first <= log_->last_index()) {
+  const bool there = fetch.first >= log_->first_index() && fetch.first <= log_->last_index();
+  if (!there) {
+    sometimes(Mark::fetch_outside_log);
+  }
+  if (!poisoned_ && there && !rarely(RareWay::fetch_finds_nothing)) {
     auto entries = log_->read(fetch.first, std::min(fetch.last, log_->last_index()), fetch.max_bytes);
     if (!entries) {
       fail(entries.error());

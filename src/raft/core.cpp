@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 
 namespace strata::raft {
 
@@ -98,6 +99,7 @@ void Core::dispatch(NodeId from, M& message) {
   if (message.term == hard_state_.term) {
     receive(from, message);
   } else if constexpr (!is_response<M>) {
+    sometimes(Mark::old_request_refused);
     refuse(from, message);
   }
 }
@@ -169,6 +171,9 @@ void Core::adopt_term(Term term) {
   fail_reads();
   // The election timer runs on (Figure 2 names all that resets it); a leader had none.
   Follower follower;
+  if (leading()) {
+    sometimes(Mark::leader_steps_down);
+  }
   follower.election_due = leading() ? draw_election_due() : election_due();
   role_ = std::move(follower);
 }
@@ -190,6 +195,7 @@ void Core::truncate_after(LogIndex last) {
   synced_ = std::min(synced_, last);
   // What was overridden must not count when its write is reported, though other entries may stand there by then.
   for (auto write = writes_.rbegin(); write != writes_.rend() && write->last > last; ++write) {
+    sometimes(Mark::write_overridden_before_report);
     write->last = last;
   }
 }

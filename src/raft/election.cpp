@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "raft/core.hpp"
 #include "raft/quorum.hpp"
 
@@ -23,6 +24,9 @@ TimePoint Core::draw_election_due() {
 }
 
 void Core::election_timed_out() {
+  if (std::holds_alternative<Candidate>(role_)) {
+    sometimes(Mark::election_after_candidacy);
+  }
   if (hard_state_.term == Term(std::numeric_limits<Term::number_type>::max())) {
     // There is no further term. Only a broken peer can have led here; it must not make the term go back.
     election_due() = draw_election_due();
@@ -63,9 +67,14 @@ bool Core::up_to_date(LogIndex last_log_index, Term last_log_term) const {
 void Core::receive(NodeId from, const RequestVote& request) {
   const bool may_vote = hard_state_.vote == NodeId(0) || hard_state_.vote == from;
   const bool granted = may_vote && up_to_date(request.last_log_index, request.last_log_term);
+  if (!granted) {
+    sometimes(may_vote ? Mark::vote_refused_for_log : Mark::vote_refused_for_other);
+  }
   if (granted) {
     if (hard_state_.vote != from) {
       set_hard_state({hard_state_.term, from});
+    } else {
+      sometimes(Mark::vote_granted_again);
     }
     // A candidate's or leader's vote is its own, so this is a follower, or will be one: it waits for this candidate
     // now.

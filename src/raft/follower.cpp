@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "raft/core.hpp"
 
 namespace strata::raft {
@@ -15,6 +16,7 @@ bool Core::follow(NodeId leader) {
   }
   stop_asking();
   if (std::holds_alternative<Candidate>(role_)) {
+    sometimes(Mark::candidate_hears_of_leader);
     role_ = Follower{};
   }
   auto& follower = std::get<Follower>(role_);
@@ -86,9 +88,13 @@ void Core::take_entries(std::vector<Entry>& entries) {
   const auto first_new =
       std::ranges::find_if(entries, [&](const Entry& entry) { return !log_.matches(entry.index, entry.term); });
   if (first_new == entries.end()) {
+    if (!entries.empty()) {
+      sometimes(Mark::append_repeated);
+    }
     return;
   }
   if (first_new->index <= log_.last_index()) {
+    sometimes(Mark::entries_overridden);
     truncate_after(first_new->index - 1);
     auto& follower = std::get<Follower>(role_);
     follower.verified = std::min(follower.verified, log_.last_index());
@@ -111,8 +117,10 @@ void Core::reject(NodeId from, const AppendEntries& request) {
   response.term = hard_state_.term;
   response.round = request.round;
   if (request.prev_log_index > log_.last_index()) {
+    sometimes(Mark::log_too_short);
     response.conflict_index = log_.last_index().next();
   } else {
+    sometimes(Mark::log_conflicts);
     // Whatever else may conflict, what is verified or committed does not.
     const LogIndex known = std::max(std::get<Follower>(role_).verified, commit_index_);
     const LogIndex run = log_.first_index_of_run(request.prev_log_index);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "raft/core.hpp"
 #include "raft/quorum.hpp"
 
@@ -122,6 +123,9 @@ void Core::replicate(NodeId to, Progress& progress) {
     }
     send_entries(to, progress, log_.slice(progress.next_index, log_.last_index(), config_.max_append_bytes));
   }
+  if (progress.next_index <= log_.last_index() && progress.state == Progress::State::replicating) {
+    sometimes(Mark::window_full);
+  }
 }
 
 void Core::send_entries(NodeId to, Progress& progress, std::vector<Entry> entries) {
@@ -154,6 +158,7 @@ void Core::on(Fetched event) {
   STRATA_ASSERT(asked == 1);
   auto* leader = std::get_if<Leader>(&role_);
   if (!leader) {
+    sometimes(Mark::fetched_after_leadership);
     return;
   }
   Progress& progress = leader->followers.at(event.peer);
@@ -164,6 +169,9 @@ void Core::on(Fetched event) {
       next = next.next();
       entries.push_back(std::move(entry));
     }
+  }
+  if (entries.empty()) {
+    sometimes(Mark::fetched_nothing_of_use);
   }
   if (!entries.empty() && progress.may_send(config_.window_messages, config_.window_bytes)) {
     send_entries(event.peer, progress, std::move(entries));
@@ -200,6 +208,7 @@ void Core::accepted(Progress& progress, const AppendEntriesResponse& response) {
   }
   const bool news = progress.acknowledge(response.matched, response.written, response.synced, leader.round);
   if (progress.lost(response.round)) {
+    sometimes(Mark::probe_after_loss);
     progress.probe_from(progress.match_index.next());
   }
   if (news) {
@@ -214,6 +223,7 @@ void Core::rejected(Progress& progress, const AppendEntriesResponse& response) {
   if (response.conflict_index <= progress.match_index) {
     // Either an old answer, or the request was sent when match_index was known: then the follower has restarted since.
     if (response.round > progress.matched_in) {
+      sometimes(Mark::follower_has_restarted);
       progress.lost_memory(response.conflict_index, std::get<Leader>(role_).round);
     }
   } else if (response.conflict_index < progress.next_index) {
@@ -227,6 +237,7 @@ LogIndex Core::next_to_try(const Progress& progress, const AppendEntriesResponse
     const LogIndex base = log_.base().index;
     const LogIndex shared = log_.last_index_at_most(response.conflict_term, progress.next_index - 2);
     if (shared >= std::max(response.conflict_index, base) && log_.term_at(shared) == response.conflict_term) {
+      sometimes(Mark::conflicting_term_skipped);
       return shared.next();  // both logs have an entry of that term there, so it is the same
     }
     if (response.conflict_index <= base && base < progress.next_index - 1) {
@@ -254,6 +265,9 @@ void Core::advance_commit() {
     durable_ = durable;
   }
   if (acknowledged > commit_index_ && log_.matches(acknowledged, hard_state_.term)) {
+    if (log_.term_at(commit_index_.next()) != hard_state_.term) {
+      sometimes(Mark::older_terms_committed);
+    }
     commit_to(acknowledged);
     begin_read_round();  // some may have waited for the first commit of the term
   }

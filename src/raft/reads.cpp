@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "raft/core.hpp"
 
 namespace strata::raft {
@@ -34,6 +35,7 @@ void Core::request_read_index(Follower& follower) {
 
 void Core::resend_reads(Follower& follower) {
   if (!follower.reads.empty() && now_ >= follower.reads_due) {
+    sometimes(Mark::read_request_repeated);
     follower.reads_due = now_ + read_patience * config_.heartbeat_interval;
     request_read_index(follower);
   }
@@ -80,6 +82,7 @@ void Core::wait_for_round(PendingRead read) {
   if (before == waiting.end()) {
     waiting.push_back(read);
   } else if (read.id > before->id) {
+    sometimes(Mark::read_request_replaced);
     *before = read;  // its answer serves the earlier request as well; so what waits is bounded
   }
   begin_read_round();
@@ -90,6 +93,9 @@ void Core::wait_for_round(PendingRead read) {
 void Core::begin_read_round() {
   auto& leader = std::get<Leader>(role_);
   if (leader.reads_waiting.empty() || leader.read_round || commit_index_ < leader.term_start) {
+    if (!leader.reads_waiting.empty() && commit_index_ < leader.term_start) {
+      sometimes(Mark::read_waits_for_term);
+    }
     return;
   }
   leader.reads_in_round = std::exchange(leader.reads_waiting, {});
@@ -125,11 +131,13 @@ void Core::serve(const PendingRead& read) {
 void Core::fail_reads() {
   if (auto* follower = std::get_if<Follower>(&role_)) {
     for (const ForwardedRead& read : std::exchange(follower->reads, {})) {
+      sometimes(Mark::reads_lost_with_leader);
       out_.reads_failed.push_back(read.id);
     }
   } else if (auto* leader = std::get_if<Leader>(&role_)) {
     for (auto* reads : {&leader->reads_waiting, &leader->reads_in_round}) {
       for (const PendingRead& read : std::exchange(*reads, {})) {
+        sometimes(Mark::reads_lost_with_leadership);
         if (read.from == config_.self) {
           out_.reads_failed.push_back(read.id);
         } else {

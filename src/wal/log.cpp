@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "wal/io.hpp"
 #include "wal/log_state.hpp"
 #include "wal/record.hpp"
@@ -107,6 +108,7 @@ Result<void> Log::prepare_for(std::span<const Entry> entries) {
 
 // Makes a segment of `size` bytes the one that the cut number `place` of this append will take.
 Result<void> Log::allocate_own(std::size_t place, std::uint32_t size) {
+  sometimes(size > state_->options.segment_size ? Mark::segment_for_one_record : Mark::spare_missing);
   const std::string suffix = fmt::format("own-{}", ++state_->allocated);
   const std::uint32_t sequence = state_->segments.back().head.sequence + 1;
   auto fresh = allocate_segment(state_->files, state_->options, sequence, suffix, size);
@@ -156,6 +158,9 @@ Result<void> Log::flush() {
 // Ends the last segment and begins the next, in an order by which the next one's existence proves this one whole.
 Result<void> Log::cut() {
   LogState& state = *state_;
+  if (!state.buffer.empty()) {
+    sometimes(Mark::segment_cut_in_batch);
+  }
   if (auto flushed = flush(); !flushed) {
     return flushed;
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "wal/io.hpp"
 #include "wal/log_state.hpp"
 #include "wal/record.hpp"
@@ -203,6 +204,7 @@ Result<void> Recovery::tidy_directory(const std::vector<std::string>& names) {
     if (!is_temporary_segment(name)) {
       continue;
     }
+    sometimes(Mark::temporary_segment_removed);
     if (auto removed = files_.remove(options().directory + "/" + name); !removed) {
       return removed;
     }
@@ -435,6 +437,7 @@ Result<Tail> Recovery::examine_tail(const Segment& segment) const {
         continue;
       }
       if (const Result<CheckedHeader> header = probe.header(start + i)) {
+        sometimes(Mark::record_behind_torn_one);
         tail.synced = std::max(tail.synced, header->header.marks.synced);
         skip_to = probe.record(start + i) ? start + i + record_size(header->header.body_size) : skip_to;
       }
@@ -451,6 +454,7 @@ Result<void> Recovery::cut(Segment& segment, const Tail& tail) {
   if (tail.end == from && segment.file_size == segment.head.size) {
     return {};
   }
+  sometimes(Mark::torn_tail_cut);
   logger_.warning("log: {} torn bytes cut from {} at offset {}, behind index {}: {}", tail.end - from, segment.path,
                   from, state_->last_index(), end_reason_.text);
   if (auto zeroed = write_zeros(*segment.file, from, tail.end, 0); !zeroed) {

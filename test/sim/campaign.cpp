@@ -23,6 +23,7 @@ struct Totals {
   std::uint64_t requests = 0;
   std::uint64_t answered = 0;
   Duration virtual_time{};
+  Reached reached{};
 
   void add(const RunReport& report) {
     ++seeds;
@@ -30,6 +31,9 @@ struct Totals {
     requests += report.requests;
     answered += report.answered;
     virtual_time += report.virtual_time;
+    for (std::size_t place = 0; place < reached.size(); ++place) {
+      reached[place] += report.reached[place];
+    }
   }
 };
 
@@ -68,6 +72,17 @@ void print(const RunReport& report, const Campaign& campaign) {
                command_for(report.seed, campaign.without));
   }
   std::fflush(stdout);
+}
+
+// The rare places in the code that none of the seeds has reached.
+void print_missed(const Reached& reached) {
+  std::string missed;
+  for (std::size_t place = 0; place < reached.size(); ++place) {
+    if (reached[place] == 0) {
+      missed += fmt::format(" {}", reached_name(place));
+    }
+  }
+  fmt::print("rare places never reached:{}\n", missed.empty() ? " none" : missed);
 }
 
 void print(const Totals& totals, double seconds, std::size_t jobs) {
@@ -109,6 +124,7 @@ bool run(const Campaign& campaign) {
   }
   if (!campaign.hashes) {
     print(totals, seconds(), campaign.jobs);
+    print_missed(totals.reached);
   }
   return good;
 }

@@ -50,6 +50,7 @@ class RandomRun {
     report.answered = world_.history().completed();
     report.elections = world_.oracles().elections();
     report.committed = world_.oracles().last_committed().value;
+    report.reached = world_.coverage().counts();
     return report;
   }
 
@@ -65,8 +66,10 @@ class RandomRun {
     for (std::size_t number = 0; number < load_clients(); ++number) {
       world_.client(number).start();
     }
+    world_.coverage().take_rare_ways(world_.plan().seed);
     faults_.start();
     const bool safe = world_.run_for(world_.plan().calm_at);
+    world_.coverage().calm_down();
     faults_.stop();
     return safe;
   }
@@ -141,6 +144,9 @@ Bytes encode_report(const RunReport& report) {
                                      report.answered, report.elections, report.committed}) {
     writer.number(number);
   }
+  for (const std::uint64_t count : report.reached) {
+    writer.number(count);
+  }
   writer.number<std::uint8_t>(report.failure ? 1 : 0);
   writer.sized(report.failure.value_or(""));
   return bytes;
@@ -157,6 +163,9 @@ RunReport decode_report(BytesView bytes) {
   report.answered = reader.number<std::uint64_t>();
   report.elections = reader.number<std::uint64_t>();
   report.committed = reader.number<std::uint64_t>();
+  for (std::uint64_t& count : report.reached) {
+    count = reader.number<std::uint64_t>();
+  }
   const bool failed = reader.number<std::uint8_t>() != 0;
   const Bytes failure(reader.sized());
   if (failed) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "sim/coverage.hpp"
 #include "sim/invariants.hpp"
 #include "sim/plan.hpp"
 
@@ -22,6 +23,7 @@ struct RunReport {
   std::size_t answered = 0;     // with OK or NONE
   std::size_t elections = 0;    // won
   std::uint64_t committed = 0;  // entries
+  Reached reached{};            // rare places
 };
 
 // For another process of the same program.

@@ -65,6 +65,7 @@ std::vector<NodeId> World::nodes() const {
 }
 
 void World::start_all() {
+  const Watching watching(coverage_);
   for (const auto& machine : machines_) {
     if (!machine->is_up()) {
       machine->start();
@@ -115,6 +116,7 @@ std::optional<NodeId> World::serving_leader() {
 }
 
 bool World::run_for(Duration time) {
+  const Watching watching(coverage_);
   const TimePoint end = scheduler_.now() + time;
   while (!failure_ && scheduler_.run_next(end)) {
   }

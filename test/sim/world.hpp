@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/client.hpp"
+#include "sim/coverage.hpp"
 #include "sim/history.hpp"
 #include "sim/invariants.hpp"
 #include "sim/machine.hpp"
@@ -34,6 +35,8 @@ class World {
   Trace& trace() { return trace_; }
   History& history() { return history_; }
   Oracles& oracles() { return oracles_; }
+  // Of everything that ran in start_all and in the functions below that let time go on.
+  Coverage& coverage() { return coverage_; }
   const Oracles& oracles() const { return oracles_; }
   Duration elapsed() const { return scheduler_.now().time_since_epoch(); }
 
@@ -73,6 +76,7 @@ class World {
   Plan plan_;
   Scheduler scheduler_;
   Trace trace_;
+  Coverage coverage_{trace_};
   Random random_;
   std::uint64_t lost_for_clients_ = 0;
   Without without_;
