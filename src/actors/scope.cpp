@@ -1,7 +1,6 @@
 #include "actors/scope.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <limits>
 #include <utility>
 
 namespace strata::actors {
@@ -20,9 +19,7 @@ std::string what(const std::exception_ptr& exception) {
 
 }  // namespace
 
-Scope::Scope(boost::asio::any_io_executor owner, Logger& logger)
-    : logger_(logger),
-      ended_(std::move(owner), {std::numeric_limits<std::size_t>::max(), std::numeric_limits<std::size_t>::max()}) {}
+Scope::Scope(boost::asio::any_io_executor owner, Logger& logger) : logger_(logger), ended_(std::move(owner), {}) {}
 
 Scope::~Scope() {
   STRATA_ASSERT(running_ == 0);
@@ -35,7 +32,7 @@ void Scope::spawn(boost::asio::any_io_executor executor, std::string name, boost
       logger_.error("{} ended by {}", name, what(exception));
       assertion_failed("an actor let an exception escape");
     }
-    ended_.post(Ended{}, 0);
+    ended_.post_owed(Ended{}, 0);
   });
 }
 

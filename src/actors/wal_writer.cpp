@@ -51,7 +51,6 @@ void WalWriter::on(const raft::HardState& hard_state) {
 void WalWriter::on(AppendEntriesToLog& append) {
   std::vector<Entry>& entries = append.append.entries;
   if (!gathered_.empty() && gathered_.back().index.next() != entries.front().index) {
-    sometimes(Mark::writes_not_gathered);
     write_gathered();
   }
   if (gathered_.empty()) {

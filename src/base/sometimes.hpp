@@ -40,7 +40,6 @@ namespace strata {
   MARK(messages_held_for_two_votes)    \
   MARK(writer_behind)                  \
   MARK(writes_gathered)                \
-  MARK(writes_not_gathered)            \
   MARK(fetch_outside_log)              \
   MARK(written_before_synced)          \
   MARK(spare_missing)                  \

@@ -75,7 +75,7 @@ void print(const RunReport& report, const Campaign& campaign) {
 }
 
 // The rare places in the code that none of the seeds has reached.
-void print_missed(const Reached& reached) {
+bool print_missed(const Reached& reached) {
   std::string missed;
   for (std::size_t place = 0; place < reached.size(); ++place) {
     if (reached[place] == 0) {
@@ -83,6 +83,7 @@ void print_missed(const Reached& reached) {
     }
   }
   fmt::print("rare places never reached:{}\n", missed.empty() ? " none" : missed);
+  return missed.empty();
 }
 
 void print(const Totals& totals, double seconds, std::size_t jobs) {
@@ -124,7 +125,8 @@ bool run(const Campaign& campaign) {
   }
   if (!campaign.hashes) {
     print(totals, seconds(), campaign.jobs);
-    print_missed(totals.reached);
+    const bool all_reached = print_missed(totals.reached);
+    good = good && (all_reached || !campaign.all_reached);
   }
   return good;
 }

@@ -18,8 +18,9 @@ struct Campaign {
   std::uint64_t minutes = 0;  // at most so long; 0: until `last`
   std::size_t jobs = 1;       // processes
   Without without;
-  bool trace = false;   // prints what happens; one process only
-  bool hashes = false;  // prints each seed with the hash of its trace, and no summary
+  bool trace = false;        // prints what happens; one process only
+  bool all_reached = false;  // fails unless every rare place was reached
+  bool hashes = false;       // prints each seed with the hash of its trace, and no summary
 };
 
 // Prints to standard output, a failure in one line. True when nothing failed. Not to be called twice.

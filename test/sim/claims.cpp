@@ -32,6 +32,9 @@ void Claims::look(NodeId node, const raft::Core& core) {
 }
 
 void Claims::look_at_marks(NodeId node, const raft::Core& core) {
+  if (core.synced() < core.log().base().index) {
+    return;  // a snapshot is about to take the log's place
+  }
   if (core.synced() > core.written() || core.written() > core.last_index() || core.durable() > core.last_index()) {
     fail(Invariant::marks_in_order, node,
          fmt::format("has synced {}, written {}, last index {}; durable is {}", core.synced(), core.written(),
@@ -93,6 +96,10 @@ void Claims::acknowledged(NodeId from, NodeId to, const raft::AppendEntriesRespo
     return;
   }
   const bool in_log = message.matched <= core.last_index();
+  const LogIndex base = core.log().base().index;
+  if (message.synced < base) {
+    return;  // a snapshot has come meanwhile, and took the place of what is spoken of
+  }
   const Term term = in_log ? core.log().term_at(message.matched) : Term();
   const bool leads = nodes_[to.value].leads_in == message.term;
   if (!in_log || (leads && logs_.term_in_log(to, message.matched) != term)) {

@@ -20,8 +20,13 @@ void LogOracle::started(NodeId node) {
 void LogOracle::look(NodeId node, const raft::Core& core, bool led) {
   std::vector<Term>& log = logs_[node.value];
   const raft::Log& now = core.log();
+  const std::uint64_t base = now.base().index.value;
+  if (log.size() < base) {
+    log.resize(base);  // what a snapshot holds: its entries are not known here
+    log[base - 1] = now.base().term;
+  }
   std::uint64_t same = std::min<std::uint64_t>(log.size(), now.last_index().value);
-  while (same > 0 && log[same - 1] != now.term_at(LogIndex(same))) {
+  while (same > base && log[same - 1] != now.term_at(LogIndex(same))) {
     --same;
   }
   if (same < log.size()) {
@@ -40,7 +45,7 @@ void LogOracle::look(NodeId node, const raft::Core& core, bool led) {
 void LogOracle::take(NodeId node, const raft::Core& core, LogIndex index) {
   const Term term = core.log().term_at(index);
   std::vector<Term>& log = logs_[node.value];
-  learn_before(node, index, term, log.empty() ? Term() : log.back());
+  learn_before(node, index, term, index == LogIndex(1) ? Term() : log.back());
   log.push_back(term);
   if (index >= core.log().first_cached()) {
     learn(node, core.log().entry(index));
@@ -51,7 +56,8 @@ void LogOracle::elected(NodeId node, const raft::Core& core) {
   for (std::size_t position = 0; position < committed_.size(); ++position) {
     const Committed& known = committed_[position];
     const LogIndex index(position + 1);
-    if (known.observed_in < core.hard_state().term && !core.log().matches(index, known.term)) {
+    const bool in_snapshot = index < core.log().base().index;
+    if (!in_snapshot && known.observed_in < core.hard_state().term && !core.log().matches(index, known.term)) {
       fail(Invariant::leader_completeness, node,
            fmt::format("leads in term {} without the entry {} of term {} that was committed before",
                        core.hard_state().term, index, known.term));
@@ -61,6 +67,9 @@ void LogOracle::elected(NodeId node, const raft::Core& core) {
 }
 
 void LogOracle::committed(NodeId node, const raft::Core& core, LogIndex index) {
+  if (index < core.log().base().index) {
+    return;  // a snapshot holds it, made of what others have committed
+  }
   const Term term = core.log().term_at(index);
   if (index.value > committed_.size()) {
     committed_.push_back({term, core.hard_state().term});

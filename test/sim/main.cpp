@@ -66,6 +66,8 @@ void add_options(CLI::App& app, Command& command) {
                  "Do not look at the invariant of this number (docs/invariants.md); may be given several times")
       ->check(CLI::Range(std::size_t{1}, invariant_count));
   app.add_flag("--trace", command.campaign.trace, "Print what happens, one event a line");
+  app.add_flag("--all-reached", command.campaign.all_reached,
+               "Fail unless every rare place in the code was reached by some seed");
   app.add_flag("--hashes", command.campaign.hashes,
                "Print each seed with the hash of its trace, to compare two builds");
   seed->excludes(seeds)->excludes(minutes);
