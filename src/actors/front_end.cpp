@@ -204,8 +204,9 @@ void FrontEnd::on(const RaftStatus& status) {
   if (!asked) {
     return;
   }
-  const NodeFacts facts{options_.self,           options_.version, options_.members, options_.ack,
-                        options_.fsync_interval, now_ - started_,  state_.applied(), state_.dictionary().size()};
+  const NodeFacts facts{options_.self,    options_.version,           options_.members,
+                        options_.ack,     options_.fsync_interval,    now_ - started_,
+                        state_.applied(), state_.dictionary().size(), outbox_.traffic()};
   outbox_.reply(asked.mapped().request, wire::StatusReply{status_json(facts, status)});
 }
 

@@ -58,6 +58,8 @@ class Outbox {
   void forward(NodeId leader, wire::ForwardedSet set);
   void flush();
 
+  PeerTraffic traffic() const { return peers_.traffic(); }
+
  private:
   void answer(const Origin& from, wire::ReplyBody body);
 

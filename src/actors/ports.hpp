@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -39,6 +40,13 @@ struct PeerSend {
   wire::PeerMessage message;
 };
 
+// What was sent to the other members since the start.
+struct PeerTraffic {
+  std::uint64_t requests = 0;
+  std::uint64_t answers = 0;
+  std::uint64_t bytes = 0;  // of these and of everything else, without what ZeroMQ and TCP add
+};
+
 // Towards the other members. Any thread; never blocks. A message may be lost, delayed and overtaken, one of Raft's may
 // arrive twice too (a forwarded SET must not: it would be stored twice); a member that cannot be reached loses it at
 // once and silently.
@@ -46,6 +54,8 @@ class PeerTransport {
  public:
   virtual ~PeerTransport() = default;
   virtual void send(std::vector<PeerSend> batch) = 0;
+  // On the loop's executor. Nothing but zeros from a transport that does not count.
+  virtual PeerTraffic traffic() const { return {}; }
 };
 
 // Towards the clients. Any thread; never blocks. Each request gets one reply through it; a reply that meets a full pipe

@@ -84,6 +84,8 @@ std::string status_json(const NodeFacts& node, const RaftStatus& raft) {
   status["fsync_us"] = {
       {"count", raft.syncs.count}, {"p50", raft.syncs.p50_us}, {"p99", raft.syncs.p99_us}, {"max", raft.syncs.max_us}};
   status["peers"] = peers_of(raft);
+  status["traffic"] = {
+      {"requests", node.traffic.requests}, {"answers", node.traffic.answers}, {"bytes", node.traffic.bytes}};
   status["uptime_s"] = std::chrono::duration_cast<std::chrono::seconds>(node.uptime).count();
   return json::serialize(status);
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/messages.hpp"
+#include "actors/ports.hpp"
 #include "base/durability.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
@@ -28,6 +29,7 @@ struct NodeFacts {
   Duration uptime{};
   LogIndex applied;
   std::size_t keys = 0;
+  PeerTraffic traffic;
 };
 
 std::string status_json(const NodeFacts& node, const RaftStatus& raft);

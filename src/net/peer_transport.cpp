@@ -13,6 +13,7 @@
 #include "net/frames.hpp"
 #include "net/peer_links.hpp"
 #include "net/router.hpp"
+#include "wire/call.hpp"
 
 namespace strata::net {
 namespace {
@@ -209,7 +210,17 @@ bool PeerTransport::send_frame(NodeId to, const wire::PeerMessage& message) {
   STRATA_ASSERT(frame.size() <= static_cast<std::size_t>(max_peer_frame));
   const bool sent = peer->second.links->send(lane_of(message), frame, monotonic_now());
   ++(sent ? counters_.sent : counters_.lost);
+  if (sent) {
+    count(message, frame.size());
+  }
   return sent;
+}
+
+void PeerTransport::count(const wire::PeerMessage& message, std::size_t bytes) {
+  const wire::CallPart part = call_part_of(message);
+  traffic_.requests += part == wire::CallPart::request ? 1u : 0u;
+  traffic_.answers += part == wire::CallPart::answer ? 1u : 0u;
+  traffic_.bytes += bytes;
 }
 
 // ---- In ----

@@ -72,6 +72,7 @@ class PeerTransport : public actors::PeerTransport {
 
   // Any thread. After stop it does nothing.
   void send(std::vector<actors::PeerSend> batch) override;
+  actors::PeerTraffic traffic() const override { return traffic_; }
 
   // Sends what was given to send before (what is then still on its way may be lost), and ends. Joined when it returns.
   boost::asio::awaitable<void> stop();
@@ -86,6 +87,7 @@ class PeerTransport : public actors::PeerTransport {
 
   boost::asio::awaitable<void> send_outbox();
   void send_one(actors::PeerSend send);
+  void count(const wire::PeerMessage& message, std::size_t bytes);
   bool send_frame(NodeId to, const wire::PeerMessage& message);
   void end();
 
@@ -120,6 +122,7 @@ class PeerTransport : public actors::PeerTransport {
   boost::asio::steady_timer tend_timer_;
   bool ended_ = false;
   PeerTransportCounters counters_;
+  actors::PeerTraffic traffic_;
   actors::Scope scope_;
 };
 

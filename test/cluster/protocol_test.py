@@ -163,7 +163,7 @@ class Protocol(ClusterTest):
         fields = {"id": int, "version": str, "generation": int, "members": list, "role": str, "leader": int, "term": int,
                   "commit": int, "applied": int, "first": int, "written": int, "synced": int, "durable": int,
                   "snapshot": int, "keys": int, "ack": str, "fsync_interval_us": int, "at_risk": dict, "fsync_us": dict,
-                  "peers": list, "uptime_s": (int, float)}
+                  "peers": list, "uptime_s": (int, float), "traffic": dict}
         leader = self.nodes.wait_leader()
         for number in self.nodes.nodes:
             status = self.client(number).status()
@@ -174,6 +174,8 @@ class Protocol(ClusterTest):
             self.assertEqual(status["role"], "leader" if number == leader else "follower")
             self.assertEqual({member["id"] for member in status["members"]}, set(self.nodes.nodes))
             self.assertLessEqual({"entries", "bytes", "age_ms"}, set(status["at_risk"]))
+            self.assertLessEqual({"requests", "answers", "bytes"}, set(status["traffic"]))
+            self.assertGreater(min(status["traffic"].values()), 0)
             self.assertLessEqual({"count", "p50", "p99", "max"}, set(status["fsync_us"]))
         peers = self.client(leader).status()["peers"]
         self.assertEqual({peer["id"] for peer in peers}, set(self.nodes.nodes) - {leader})
