@@ -26,7 +26,7 @@ const std::map<std::string, Interpreter::Command, std::less<>> Interpreter::comm
     {"heal", &Interpreter::heal},         {"partition", &Interpreter::partition},
     {"settle", &Interpreter::settle},     {"status", &Interpreter::status},
     {"log", &Interpreter::log},           {"followers", &Interpreter::followers},
-    {"in-flight", &Interpreter::flight},
+    {"in-flight", &Interpreter::flight},  {"transfer", &Interpreter::transfer},
 };
 
 std::vector<std::string> Interpreter::execute(int line, std::string_view command) {
@@ -253,6 +253,16 @@ void Interpreter::read(Words& words) {
   Node& chosen = running_node(words);
   world_.trace.detail(fmt::format("{} is asked for read {}", chosen.id(), ++reads_));
   chosen.step(Read{ReadId(reads_)});
+}
+
+// transfer 1 [to 2]: the leader is to hand over; without a target to whom it thinks best.
+void Interpreter::transfer(Words& words) {
+  Node& chosen = running_node(words);
+  TransferLeadership order;
+  if (words.accept("to")) {
+    order.target = words.next_node();
+  }
+  chosen.step(order);
 }
 
 }  // namespace strata::scenario

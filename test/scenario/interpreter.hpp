@@ -47,6 +47,7 @@ class Interpreter {
   void snapshot(Words& words);
   void propose(Words& words);
   void read(Words& words);
+  void transfer(Words& words);
 
   // time_commands.cpp
   void campaign(Words& words);

@@ -11,7 +11,7 @@ using namespace raft;
 static std::string leadership_of(const Core& core) {
   Leadership leadership{core.role(), core.hard_state().term, core.leader(), false};
   if (const Leader* leader = core.leading()) {
-    leadership.ready = core.commit_index() >= leader->term_start;
+    leadership.ready = core.commit_index() >= leader->term_start && !leader->transfer;
   }
   return describe(leadership);
 }
