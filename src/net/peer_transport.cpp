@@ -251,6 +251,10 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
   if (auto* message = std::get_if<raft::Message>(&frame.message)) {
     burst_.messages.push_back({from, std::move(*message)});
   } else if (auto* sets = std::get_if<wire::ForwardSets>(&frame.message)) {
+    if (!gate_->is_first(from, *sets)) {
+      refuse(fmt::format("its SETs were forwarded by node {} before", from));
+      return;
+    }
     deliver_to_front_end(actors::ForwardedFrom{from, std::move(*sets)}, bytes);
   } else if (auto* replies = std::get_if<wire::ForwardReplies>(&frame.message)) {
     // Owed: the front end asked for them, and a lost one is an UNKNOWN that need not be.

@@ -4,6 +4,13 @@
 
 namespace strata::wire {
 
+namespace {
+
+// Of each member, in messages: far more than can be on their way.
+constexpr std::size_t remembered_forwards = 4096;
+
+}  // namespace
+
 PeerGate::PeerGate(ClusterId cluster, NodeId self, Incarnation incarnation, const std::vector<NodeId>& peers)
     : cluster_(cluster), self_(self), incarnation_(incarnation) {
   for (NodeId peer : peers) {
@@ -34,6 +41,22 @@ std::optional<std::string> PeerGate::refuse(const PeerEnvelope& envelope) {
   }
   peer->second = envelope.from_incarnation;
   return std::nullopt;
+}
+
+bool PeerGate::is_first(NodeId from, const ForwardSets& sets) {
+  if (sets.sets.empty()) {
+    return true;
+  }
+  SeenForwards& seen = seen_forwards_[from];
+  const std::uint64_t id = sets.sets.front().id;
+  if (id <= seen.forgotten || !seen.newest.insert(id).second) {
+    return false;
+  }
+  if (seen.newest.size() > remembered_forwards) {
+    seen.forgotten = *seen.newest.begin();
+    seen.newest.erase(seen.newest.begin());
+  }
+  return true;
 }
 
 PeerEnvelope PeerGate::envelope_to(NodeId peer) const {

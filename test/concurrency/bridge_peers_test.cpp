@@ -129,12 +129,23 @@ bool reaches(Member& from, Member& to) {
   return from.send_until(vote_request, [&] { return to.raft_got<raft::RequestVote>(is_vote_request); });
 }
 
-wire::ForwardSets forwarded_sets(std::size_t count, std::size_t value_size) {
+// Numbered from `first` on.
+wire::ForwardSets forwarded_sets(std::uint64_t first, std::size_t count, std::size_t value_size) {
   wire::ForwardSets forward;
   for (std::size_t i = 0; i < count; ++i) {
-    forward.sets.push_back({i, {"key", Bytes(value_size, 'v'), std::nullopt, std::nullopt, false}});
+    forward.sets.push_back({first + i, {"key", Bytes(value_size, 'v'), std::nullopt, std::nullopt, false}});
   }
   return forward;
+}
+
+// With fresh numbers each time: what was forwarded before is not taken.
+bool forward_until(Member& from, std::size_t count, std::size_t value_size, const std::function<bool()>& arrived) {
+  std::uint64_t next = 1;
+  return from.wait_for([&] {
+    from.send(forwarded_sets(next, count, value_size));
+    next += count;
+    return arrived();
+  });
 }
 
 TEST_CASE("messages for Raft come to Raft, with their sender, whichever lane they take") {
@@ -162,8 +173,7 @@ TEST_CASE("what members say besides comes to the front end") {
   CHECK(hello->hello.client_endpoints == std::vector<std::string>{"tcp://host:1"});
 
   std::optional<actors::ForwardedFrom> sets;
-  CHECK(one.send_until(forwarded_sets(2, 10),
-                       [&] { return (sets = two.front_end_got<actors::ForwardedFrom>()).has_value(); }));
+  CHECK(forward_until(one, 2, 10, [&] { return (sets = two.front_end_got<actors::ForwardedFrom>()).has_value(); }));
   CHECK(sets->sets.sets.size() == 2);
   CHECK(sets->from == NodeId(1));
 
@@ -182,8 +192,8 @@ TEST_CASE("a large batch of forwarded SETs is sent in several messages") {
   REQUIRE(reaches(one, two));
   const auto before = two.counters().received;
   std::optional<actors::ForwardedFrom> sets;
-  CHECK(one.send_until(forwarded_sets(100, 100 << 10),
-                       [&] { return (sets = two.front_end_got<actors::ForwardedFrom>()).has_value(); }));
+  CHECK(forward_until(one, 100, 100 << 10,
+                      [&] { return (sets = two.front_end_got<actors::ForwardedFrom>()).has_value(); }));
   CHECK(sets->sets.sets.size() == 10);
   CHECK(one.wait_for([&] { return two.counters().received >= before + 10; }));
 }
@@ -194,8 +204,8 @@ TEST_CASE("SETs that the front end's mailbox refuses are answered: not appended"
   Member two(directory, 2, Incarnation(1), {.messages = 1, .bytes = 1 << 20});
   // Its only place is taken by a hello that nobody takes out.
   std::optional<actors::ForwardAnswersFrom> answers;
-  CHECK(one.send_until(forwarded_sets(3, 10),
-                       [&] { return (answers = one.front_end_got<actors::ForwardAnswersFrom>()).has_value(); }));
+  CHECK(forward_until(one, 3, 10,
+                      [&] { return (answers = one.front_end_got<actors::ForwardAnswersFrom>()).has_value(); }));
   REQUIRE(answers->replies.replies.size() == 3);
   for (const wire::ForwardedReply& reply : answers->replies.replies) {
     CHECK(std::holds_alternative<wire::NotAppended>(reply.result));

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <string>
 
 namespace strata::wire {
@@ -60,6 +61,40 @@ TEST_CASE("a message of another cluster, of a stranger, of oneself or for anothe
   CHECK(gate.refuse(envelope(NodeId(4), NodeId(1), Incarnation(7), Incarnation(0))));
   CHECK(gate.refuse(envelope(NodeId(1), NodeId(1), Incarnation(7), Incarnation(0))));
   CHECK(gate.refuse(envelope(NodeId(2), NodeId(3), Incarnation(7), Incarnation(0))));
+}
+
+ForwardSets forwarded(std::uint64_t first_id) {
+  ForwardSets sets;
+  sets.sets.resize(2);
+  sets.sets[0].id = first_id;
+  sets.sets[1].id = first_id + 1;
+  return sets;
+}
+
+TEST_CASE("forwarded SETs that come a second time are not taken, in whatever order they come") {
+  PeerGate gate = gate_of_node_1();
+  CHECK(gate.is_first(NodeId(2), forwarded(10)));
+  CHECK(gate.is_first(NodeId(2), forwarded(20)));
+  CHECK(gate.is_first(NodeId(2), forwarded(12)));
+  CHECK_FALSE(gate.is_first(NodeId(2), forwarded(10)));
+  CHECK_FALSE(gate.is_first(NodeId(2), forwarded(12)));
+  CHECK_FALSE(gate.is_first(NodeId(2), forwarded(20)));
+}
+
+TEST_CASE("each member numbers its SETs for itself") {
+  PeerGate gate = gate_of_node_1();
+  CHECK(gate.is_first(NodeId(2), forwarded(10)));
+  CHECK(gate.is_first(NodeId(3), forwarded(10)));
+}
+
+TEST_CASE("what is too old to be remembered is not taken") {
+  PeerGate gate = gate_of_node_1();
+  for (std::uint64_t id = 10; id < 20'000; id += 2) {
+    REQUIRE(gate.is_first(NodeId(2), forwarded(id)));
+  }
+  CHECK_FALSE(gate.is_first(NodeId(2), forwarded(10)));
+  CHECK_FALSE(gate.is_first(NodeId(2), forwarded(19'998)));
+  CHECK(gate.is_first(NodeId(2), forwarded(20'000)));
 }
 
 }  // namespace
