@@ -23,8 +23,8 @@ class PeerGate {
   // log.
   std::optional<std::string> refuse(const PeerEnvelope& envelope);
 
-  // Whether forwarded SETs of a message that was taken are to be handled: false when they were before, or so long ago that
-  // this is not known any more. A network may deliver a message twice; appended twice, a SET would undo what came
+  // Whether forwarded SETs of a message that was taken are to be handled: false when they were before, or so long ago
+  // that this is not known any more. A network may deliver a message twice; appended twice, a SET would undo what came
   // between. Nothing is answered to the second: the first has been, or will be.
   bool is_first(NodeId from, const ForwardSets& sets);
 

@@ -38,16 +38,19 @@ struct Totals {
 };
 
 // How to see it again.
-std::string command_for(std::uint64_t seed, const Without& without) {
+std::string command_for(std::uint64_t seed, const Campaign& campaign) {
   std::string command = fmt::format("sim --seed {}", seed);
-  for (std::size_t number = 0; number < without.size(); ++number) {
-    command += without.test(number) ? fmt::format(" --without {}", number) : "";
+  for (std::size_t number = 0; number < campaign.without.size(); ++number) {
+    command += campaign.without.test(number) ? fmt::format(" --without {}", number) : "";
+  }
+  for (const FaultKind& kind : all_faults()) {
+    command += campaign.only && campaign.only->contains(kind.fault) ? fmt::format(" --faults {}", kind.name) : "";
   }
   return command + " --trace";
 }
 
 // What is written when the node's own assertions end this process: prepared, as nothing can be formatted any more then.
-std::array<char, 400> last_words{};
+std::array<char, 1200> last_words{};
 std::size_t last_words_size = 0;
 
 void on_abort(int) {
@@ -55,10 +58,10 @@ void on_abort(int) {
   ::_exit(1);
 }
 
-void prepare_last_words(std::uint64_t seed, const Without& without) {
+void prepare_last_words(std::uint64_t seed, const Campaign& campaign) {
   const auto written = fmt::format_to_n(last_words.data(), last_words.size(),
                                         "FAILED seed {}: an assertion of the node's; commit {}; again: {}\n", seed,
-                                        commit, command_for(seed, without));
+                                        commit, command_for(seed, campaign));
   last_words_size = std::min(written.size, last_words.size());
 }
 
@@ -69,7 +72,7 @@ void print(const RunReport& report, const Campaign& campaign) {
   if (report.failure) {
     const auto at = std::chrono::duration_cast<std::chrono::milliseconds>(report.virtual_time).count();
     fmt::print("FAILED seed {} at {} ms: {}; commit {}; again: {}\n", report.seed, at, *report.failure, commit,
-               command_for(report.seed, campaign.without));
+               command_for(report.seed, campaign));
   }
   std::fflush(stdout);
 }
@@ -103,7 +106,7 @@ bool run(const Campaign& campaign) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   };
   const auto run_one = [&campaign](std::uint64_t seed) {
-    return run_seed(seed, campaign.trace ? stdout : nullptr, campaign.without);
+    return run_plan(draw_plan(seed, campaign.only), campaign.trace ? stdout : nullptr, campaign.without);
   };
   std::unique_ptr<Workers> workers;
   if (campaign.jobs > 1) {
@@ -115,7 +118,7 @@ bool run(const Campaign& campaign) {
   bool good = true;
   bool more = true;
   for (std::uint64_t seed = campaign.first; more; ++seed) {
-    prepare_last_words(seed, campaign.without);
+    prepare_last_words(seed, campaign);
     const RunReport report = workers ? workers->next() : run_one(seed);
     totals.add(report);
     print(report, campaign);

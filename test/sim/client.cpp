@@ -46,7 +46,8 @@ NodeId Client::draw_node() {
 }
 
 Bytes Client::draw_key() {
-  return fmt::format("key-{}", random_.below(surroundings_.plan.keys));
+  const std::uint64_t number = random_.below(surroundings_.plan.keys);
+  return fmt::format("key-{}", one_key_ ? 0 : number);
 }
 
 void Client::schedule_next() {
@@ -60,19 +61,27 @@ void Client::next_request() {
   if (random_.chance(50)) {
     favourite_ = draw_node();
   }
-  const Bytes key = draw_key();
-  const bool is_set = random_.chance(surroundings_.plan.sets);
-  const std::size_t size = random_.below(surroundings_.plan.value_size + 1);
-  const Number number = is_set ? next_set(key, size) : get(favourite_, key);
-  requests_.at(number).slot = true;
-  watch(number);
+  draw_request(false);
 }
 
 void Client::watch(Number number) {
   surroundings_.scheduler.after(surroundings_.plan.client_patience, [this, number] { give_up(number); });
 }
 
-Client::Number Client::next_set(const Bytes& key, std::size_t value_size) {
+void Client::draw_request(bool extra) {
+  const Plan& plan = surroundings_.plan;
+  const Bytes key = draw_key();
+  const bool is_set = random_.chance(plan.sets);
+  const bool is_large = random_.chance(plan.large);
+  const std::size_t size = random_.below((is_large ? plan.large_value_size : plan.value_size) + 1);
+  const Number number = is_set ? draw_set(key, size) : get(favourite_, key);
+  Request& request = requests_.at(number);
+  request.slot = true;
+  request.extra = extra;
+  watch(number);
+}
+
+Client::Number Client::draw_set(const Bytes& key, std::size_t value_size) {
   const std::uint64_t kind = random_.below(1000);
   if (kind < surroundings_.plan.once) {
     return begin_once(key, value_size);
@@ -90,6 +99,34 @@ Client::Number Client::begin_once(const Bytes& key, std::size_t value_size) {
   const std::uint32_t session = free_sessions_.back();
   free_sessions_.pop_back();
   return set_once(favourite_, key, value_size, session);
+}
+
+void Client::burst(std::size_t requests) {
+  for (; running_ && requests > 0; --requests) {
+    draw_request(true);
+  }
+}
+
+// What may be repeated is asked for again; of the rest it will never be known whether it was done.
+void Client::reconnect(NodeId node) {
+  if (!running_) {
+    return;
+  }
+  surroundings_.trace.event(NodeId(), "client {} connects to node {}", id_, node);
+  favourite_ = node;
+  left_ = last_number_;
+  std::size_t slots = 0;
+  for (auto& [number, request] : requests_) {
+    if (request.slot && request.once) {
+      repeat(number, node);
+      watch(number);
+    } else if (std::exchange(request.slot, false) && !request.extra) {
+      ++slots;
+    }
+  }
+  for (; slots > 0; --slots) {
+    draw_request(false);
+  }
 }
 
 Client::Number Client::set(NodeId node, const Bytes& key, std::size_t value_size) {
@@ -179,15 +216,15 @@ void Client::end_slot(Number number, Request& request) {
     return;
   }
   request.slot = false;
-  if (!request.once) {
+  if (request.once) {
+    if (random_.chance(100)) {
+      repeat(number, draw_node());  // it is answered as it was, or its number is stale by then
+    }
+    free_sessions_.push_back(request.session);
+  }
+  if (!request.extra) {
     schedule_next();
-    return;
   }
-  if (random_.chance(100)) {
-    repeat(number, draw_node());  // it is answered as it was, or its number is stale by then
-  }
-  free_sessions_.push_back(request.session);
-  schedule_next();
 }
 
 void Client::repeat_soon(Number number, Request& request) {
@@ -210,6 +247,9 @@ void Client::replied(const wire::ClientReply& reply) {
   ByteReader reader(reply.to.packed);
   reader.number<std::uint32_t>();
   const auto copy = reader.number<Number>();
+  if (copy <= left_) {
+    return;
+  }
   const auto repeated = repeats_.find(copy);
   const Number number = repeated == repeats_.end() ? copy : repeated->second;
   Request& request = requests_.at(number);

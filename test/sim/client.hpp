@@ -42,6 +42,12 @@ class Client {
   // Sends requests as the plan says, until told to stop. What is in flight then may still be answered.
   void start();
   void stop() { running_ = false; }
+  // Trouble by load, while it runs. Many requests at once, beside those that are in flight:
+  void burst(std::size_t requests);
+  // Asks for nothing but one key, the same as all others do.
+  void ask_for_one_key(bool one) { one_key_ = one; }
+  // Leaves its connection, with all answers that were to come on it, and goes on at once at `node`.
+  void reconnect(NodeId node);
 
   // One request.
   Number set(NodeId node, const Bytes& key, std::size_t value_size);
@@ -74,11 +80,13 @@ class Client {
     std::uint32_t session = 0;             // of a repeatable one
     bool repeating = false;                // a copy is about to be sent
     bool slot = false;                     // belongs to the running load: when it is over, the next one is sent
+    bool extra = false;                    // but not after this one
     Fate fate = Fate::open;
   };
 
   void next_request();
-  Number next_set(const Bytes& key, std::size_t value_size);
+  void draw_request(bool extra);
+  Number draw_set(const Bytes& key, std::size_t value_size);
   Number begin_once(const Bytes& key, std::size_t value_size);
   void end_slot(Number number, Request& request);
   void repeat_soon(Number number, Request& request);
@@ -98,8 +106,10 @@ class Client {
   ClientSurroundings& surroundings_;
   Random random_;
   bool running_ = false;
+  bool one_key_ = false;
   NodeId favourite_;
   Number last_number_ = 0;
+  Number left_ = 0;  // answers up to this one are on a connection that it has left
   std::size_t succeeded_ = 0;
   std::map<Number, Request> requests_;
   std::map<Bytes, LogIndex> seen_;            // the newest revision of a key that this client saw

@@ -14,14 +14,14 @@ constexpr std::int64_t million = 1'000'000;
 // again costs nothing.
 class Ringer : public std::enable_shared_from_this<Ringer> {
  public:
-  Ringer(Scheduler& scheduler, SimThread& thread, std::function<void()> ring)
-      : scheduler_(scheduler), thread_(thread), ring_(std::move(ring)) {}
+  Ringer(Scheduler& scheduler, SimThread& thread, const Duration& lateness, std::function<void()> ring)
+      : scheduler_(scheduler), thread_(thread), lateness_(lateness), ring_(std::move(ring)) {}
 
   void set(TimePoint due) {
     due_ = due;
     ++setting_;
     if (!wake_at_ || due < *wake_at_) {
-      schedule(due);
+      schedule(due);  // lateness is looked at then
     }
   }
   void cancel() {
@@ -42,8 +42,8 @@ class Ringer : public std::enable_shared_from_this<Ringer> {
     if (!due_) {
       return;
     }
-    if (*due_ > scheduler_.now()) {
-      schedule(*due_);
+    if (const TimePoint late = *due_ + lateness_; late > scheduler_.now()) {
+      schedule(late);
       return;
     }
     due_.reset();
@@ -56,6 +56,7 @@ class Ringer : public std::enable_shared_from_this<Ringer> {
 
   Scheduler& scheduler_;
   SimThread& thread_;
+  const Duration& lateness_;  // an alarm is destroyed with its process, before it
   std::function<void()> ring_;
   std::optional<TimePoint> due_;
   std::optional<TimePoint> wake_at_;
@@ -80,8 +81,8 @@ class SimAlarm final : public actors::Alarm {
 
 }  // namespace
 
-SimClock::SimClock(Scheduler& scheduler, SimThread& thread, ClockError error)
-    : scheduler_(scheduler), thread_(thread), error_(error) {}
+SimClock::SimClock(Scheduler& scheduler, SimThread& thread, ClockError error, const Duration& lateness)
+    : scheduler_(scheduler), thread_(thread), error_(error), lateness_(lateness) {}
 
 // Never goes back, whatever the error: it falls behind by less than a nanosecond a nanosecond.
 static TimePoint local_time(ClockError error, Duration elapsed) {
@@ -104,7 +105,7 @@ TimePoint SimClock::virtual_time_of(TimePoint local) const {
 }
 
 std::unique_ptr<actors::Alarm> SimClock::make_alarm(std::function<void()> ring) {
-  return std::make_unique<SimAlarm>(*this, std::make_shared<Ringer>(scheduler_, thread_, std::move(ring)));
+  return std::make_unique<SimAlarm>(*this, std::make_shared<Ringer>(scheduler_, thread_, lateness_, std::move(ring)));
 }
 
 }  // namespace strata::sim

@@ -1,4 +1,4 @@
-// The port Clock on virtual time. Each node's clock has its own zero and its own speed.
+// The port Clock on virtual time. Each node's clock has its own zero and its own speed, and its alarms may ring late.
 #pragma once
 
 #include <functional>
@@ -18,8 +18,9 @@ struct ClockError {
 
 class SimClock final : public actors::Clock {
  public:
-  // Rings on `thread`.
-  SimClock(Scheduler& scheduler, SimThread& thread, ClockError error);
+  // Rings on `thread`; `lateness` after the time that an alarm is set to, whatever that is when it rings. It outlives
+  // the clock.
+  SimClock(Scheduler& scheduler, SimThread& thread, ClockError error, const Duration& lateness);
 
   TimePoint now() const override;
   std::unique_ptr<actors::Alarm> make_alarm(std::function<void()> ring) override;
@@ -31,6 +32,7 @@ class SimClock final : public actors::Clock {
   Scheduler& scheduler_;
   SimThread& thread_;
   ClockError error_;
+  const Duration& lateness_;
 };
 
 }  // namespace strata::sim

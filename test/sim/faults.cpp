@@ -19,10 +19,41 @@ void Faults::stop() {
   calm.typical_delay = std::min<Duration>(world_.plan().network.typical_delay, std::chrono::milliseconds(2));
   world_.network().set_faults(calm);
   world_.network().heal();
-  for (const NodeId node : world_.nodes()) {
+  calm_load();
+  choose_core();
+  for (const NodeId node : world_.core()) {
     world_.machine(node).calm_down();
   }
   world_.start_all();
+}
+
+// Mostly all. Else a majority: a cluster has to live with the others gone.
+void Faults::choose_core() {
+  const std::size_t majority = world_.plan().nodes / 2 + 1;
+  if (majority == world_.plan().nodes || !random_.chance(world_.plan().some_stay_away)) {
+    return;
+  }
+  std::vector<NodeId> order = draw_order();
+  const std::size_t count = majority + random_.below(world_.plan().nodes - majority);
+  const std::vector<NodeId> away(order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
+  order.resize(count);
+  std::ranges::sort(order);
+  world_.set_core(order);
+  leave_away(away);
+}
+
+void Faults::leave_away(const std::vector<NodeId>& away) {
+  for (const NodeId node : away) {
+    Machine& machine = world_.machine(node);
+    machine.calm_down();
+    if (random_.chance(500)) {
+      machine.end(Ending::process_killed);
+    }
+    for (const NodeId other : world_.core()) {
+      world_.network().cut(node, other, true);
+      world_.network().cut(other, node, true);
+    }
+  }
 }
 
 void Faults::later(Duration delay, std::function<void()> what) {
@@ -33,144 +64,95 @@ void Faults::later(Duration delay, std::function<void()> what) {
   });
 }
 
+const std::array<Faults::Strike, fault_kinds>& Faults::strikes() {
+  static const std::array<Strike, fault_kinds> strikes = [] {
+    std::array<Strike, fault_kinds> of{};
+    of[place(Fault::clog)] = &Faults::clog;
+    of[place(Fault::swizzle_clog)] = &Faults::swizzle_clog;
+    of[place(Fault::flap)] = &Faults::flap;
+    of[place(Fault::dead_link)] = &Faults::kill_connection;
+    of[place(Fault::isolate)] = &Faults::partition<Shape::isolate>;
+    of[place(Fault::mute)] = &Faults::partition<Shape::mute>;
+    of[place(Fault::deaf)] = &Faults::partition<Shape::deaf>;
+    of[place(Fault::pair)] = &Faults::partition<Shape::pair>;
+    of[place(Fault::halves)] = &Faults::partition<Shape::halves>;
+    of[place(Fault::bridge)] = &Faults::partition<Shape::bridge>;
+    of[place(Fault::ring)] = &Faults::partition<Shape::ring>;
+    of[place(Fault::quorum_loss)] = &Faults::partition<Shape::quorum_loss>;
+    of[place(Fault::constrained)] = &Faults::partition<Shape::constrained>;
+    of[place(Fault::chained)] = &Faults::partition<Shape::chained>;
+    of[place(Fault::kill)] = &Faults::kill;
+    of[place(Fault::crash_in_call)] = &Faults::crash_in_call;
+    of[place(Fault::clean_stop)] = &Faults::stop_cleanly;
+    of[place(Fault::rolling_stop)] = &Faults::roll;
+    of[place(Fault::restart_storm)] = &Faults::storm;
+    of[place(Fault::pause)] = &Faults::pause;
+    of[place(Fault::slow_cpu)] = &Faults::slow_cpu;
+    of[place(Fault::power_loss)] = &Faults::lose_power;
+    of[place(Fault::wide_power_loss)] = &Faults::lose_much_power;
+    of[place(Fault::slow_disk)] = &Faults::slow_disk;
+    of[place(Fault::late_ticks)] = &Faults::ring_late;
+    of[place(Fault::burst)] = &Faults::burst;
+    of[place(Fault::hot_key)] = &Faults::hot_key;
+    of[place(Fault::reconnect_storm)] = &Faults::reconnect_all;
+    return of;
+  }();
+  return strikes;
+}
+
 void Faults::schedule_next() {
-  if (world_.plan().faults.total() > 0) {
-    later(draw(world_.plan().between_faults), [this] {
-      strike();
-      schedule_next();
-    });
+  later(draw(world_.plan().between_faults), [this] {
+    strike_any();
+    schedule_next();
+  });
+}
+
+void Faults::strike_any() {
+  const FaultWeights& weights = world_.plan().faults;
+  std::uint64_t total = 0;
+  for (const FaultKind& kind : all_faults()) {
+    total += strikes()[place(kind.fault)] != nullptr ? weights[kind.fault] : 0;
   }
+  if (total == 0) {
+    return;
+  }
+  std::uint64_t drawn = random_.below(total);
+  for (const FaultKind& kind : all_faults()) {
+    const std::uint64_t weight = strikes()[place(kind.fault)] != nullptr ? weights[kind.fault] : 0;
+    if (drawn < weight) {
+      strike(kind.fault);
+      return;
+    }
+    drawn -= weight;
+  }
+}
+
+void Faults::strike(Fault fault) {
+  running_ = true;
+  world_.trace().text(NodeId(), all_faults()[place(fault)].name);
+  (this->*strikes()[place(fault)])();
 }
 
 NodeId Faults::draw_node() {
   return NodeId(static_cast<std::uint16_t>(1 + random_.below(world_.plan().nodes)));
 }
 
-// Trouble is worst where the leader is.
 NodeId Faults::draw_victim() {
   const std::optional<NodeId> leader = world_.leader();
   const NodeId any = draw_node();
   return leader && random_.chance(400) ? *leader : any;
 }
 
-void Faults::strike() {
-  const FaultWeights& weights = world_.plan().faults;
-  const NodeId victim = draw_victim();
-  std::uint64_t drawn = random_.below(weights.total());
-  const auto is = [&drawn](std::uint64_t weight) {
-    const bool hit = drawn < weight;
-    drawn = hit ? ~std::uint64_t{0} : drawn - weight;
-    return hit;
-  };
-  if (is(weights.kill)) {
-    end(victim, Ending::process_killed);
-  } else if (is(weights.power_loss)) {
-    end(victim, Ending::power_lost);
-  } else if (is(weights.wide_power_loss)) {
-    end_many();
-  } else if (is(weights.crash_in_write)) {
-    crash_in_write(victim);
-  } else if (is(weights.clean_stop)) {
-    stop_cleanly(victim);
-  } else if (is(weights.pause)) {
-    world_.machine(victim).pause(draw(world_.plan().fault_time));
-  } else if (is(weights.slow_disk)) {
-    slow_disk(victim);
-  } else if (is(weights.partition)) {
-    partition(victim);
-  } else {
-    clog();
+std::vector<NodeId> Faults::draw_order() {
+  std::vector<NodeId> order = world_.nodes();
+  for (std::size_t left = order.size(); left > 1; --left) {
+    std::swap(order[left - 1], order[random_.below(left)]);
   }
+  return order;
 }
 
-void Faults::start_later(NodeId node) {
-  later(draw(world_.plan().down_time), [this, node] {
-    Machine& machine = world_.machine(node);
-    if (machine.is_up()) {
-      return;
-    }
-    machine.start();
-    if (!machine.is_up()) {
-      start_later(node);  // it was told to crash while it starts
-    }
-  });
-}
-
-void Faults::end(NodeId node, Ending ending) {
-  world_.machine(node).end(ending);
-  start_later(node);
-}
-
-void Faults::end_many() {
-  const std::size_t majority = world_.plan().nodes / 2 + 1;
-  const std::size_t count = random_.chance(500) ? world_.plan().nodes : majority;
-  std::vector<NodeId> nodes = world_.nodes();
-  for (std::size_t ended = 0; ended < count; ++ended) {
-    const auto chosen = nodes.begin() + static_cast<std::ptrdiff_t>(random_.below(nodes.size()));
-    end(*chosen, Ending::power_lost);
-    nodes.erase(chosen);
-  }
-}
-
-void Faults::crash_in_write(NodeId node) {
-  const bool power_may_go = world_.plan().faults.power_loss + world_.plan().faults.wide_power_loss > 0;
-  const Ending ending = power_may_go && random_.chance(500) ? Ending::power_lost : Ending::process_killed;
-  Machine& machine = world_.machine(node);
-  if (random_.chance(300)) {
-    machine.end(ending);
-    machine.end_in_disk_call(random_.below(30), ending);  // while it starts again
-  } else {
-    machine.end_in_disk_call(random_.below(20), ending);
-  }
-  start_later(node);
-}
-
-void Faults::stop_cleanly(NodeId node) {
-  world_.machine(node).stop(time_to_stop);
-  start_later(node);
-}
-
-void Faults::slow_disk(NodeId node) {
-  const Duration typical = random_.between(std::chrono::milliseconds(1), std::chrono::milliseconds(500));
-  world_.machine(node).slow_disk(draw(world_.plan().fault_time), {Duration::zero(), typical});
-}
-
-void Faults::partition(NodeId node) {
-  std::vector<std::pair<NodeId, NodeId>> ways;
-  const std::uint64_t kind = random_.below(4);
-  const NodeId one = draw_node();
-  const std::uint64_t half = random_.next();
-  for (const NodeId from : world_.nodes()) {
-    for (const NodeId to : world_.nodes()) {
-      const bool cut = kind == 0   ? from == node || to == node  // one apart from all
-                       : kind == 1 ? from == node                // it is not heard, but hears
-                       : kind == 2 ? (from == node && to == one) || (from == one && to == node)  // one pair only
-                                   : (half >> from.value & 1) != (half >> to.value & 1);         // two parts
-      if (cut && from != to) {
-        ways.emplace_back(from, to);
-      }
-    }
-  }
-  cut_for_a_while(ways);
-}
-
-void Faults::cut_for_a_while(const std::vector<std::pair<NodeId, NodeId>>& ways) {
-  for (const auto& [from, to] : ways) {
-    world_.network().cut(from, to, true);
-  }
-  later(draw(2 * world_.plan().fault_time), [this, ways] {
-    for (const auto& [from, to] : ways) {
-      world_.network().cut(from, to, false);
-    }
-  });
-}
-
-void Faults::clog() {
-  const NodeId from = draw_node();
-  const NodeId to = draw_node();
-  if (from != to) {
-    world_.network().clog(from, to, world_.scheduler().now() + draw(world_.plan().fault_time));
-  }
+Duration Faults::draw_time() {
+  return std::max<Duration>(draw(world_.plan().fault_time), std::chrono::milliseconds(1));
 }
 
 }  // namespace strata::sim

@@ -55,7 +55,8 @@ Machine::Machine(NodeId id, Surroundings& surroundings)
       snapshots_(surroundings.scheduler, latency_of(surroundings.plan.seed, id, snapshot_thread)),
       clock_error_(draw_clock(disk_random_, surroundings.plan)) {
   surroundings_.oracles.set_disk(id_, disk_);
-  set_service_times(surroundings_.plan.disk_time);
+  set_loop_time(surroundings_.plan.loop_time);
+  set_disk_time(surroundings_.plan.disk_time);
   loop_.set_after_each([this] {
     if (process_) {
       surroundings_.oracles.stepped(id_, process_->actors());
@@ -78,8 +79,11 @@ Machine::~Machine() {
   end(Ending::process_killed);
 }
 
-void Machine::set_service_times(ServiceTime disk_time) {
-  loop_.set_service_time(surroundings_.plan.loop_time);
+void Machine::set_loop_time(ServiceTime loop_time) {
+  loop_.set_service_time(loop_time);
+}
+
+void Machine::set_disk_time(ServiceTime disk_time) {
   for (SimThread* thread : {&wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->set_service_time(disk_time);
   }
@@ -194,33 +198,65 @@ void Machine::process_stopped(std::uint64_t life) {
   end(Ending::process_killed);
 }
 
+void Machine::disturb_until(TimePoint when) {
+  undisturbed_since_ = std::max(undisturbed_since_, when);
+}
+
 void Machine::pause(Duration time) {
   surroundings_.trace.event(id_, "is paused for {} ns", time.count());
   const TimePoint until = surroundings_.scheduler.now() + time;
-  undisturbed_since_ = std::max(undisturbed_since_, until);
+  disturb_until(until);
   for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->pause_until(until);
   }
 }
 
+void Machine::slow_down(Duration time, Duration typical) {
+  surroundings_.trace.event(id_, "takes {} ns for each function for {} ns", typical.count(), time.count());
+  // What waits when it is over, and the last slow function, still take a moment.
+  disturb_until(surroundings_.scheduler.now() + time + 256 * typical);
+  set_loop_time({Duration::zero(), typical});
+  surroundings_.scheduler.after(time, [this, phase = ++slow_cpu_phase_] {
+    if (phase == slow_cpu_phase_) {
+      set_loop_time(surroundings_.plan.loop_time);
+    }
+  });
+}
+
+void Machine::ring_late(Duration time, Duration lateness) {
+  surroundings_.trace.event(id_, "its alarms ring {} ns late for {} ns", lateness.count(), time.count());
+  disturb_until(surroundings_.scheduler.now() + time + lateness);
+  lateness_ = lateness;
+  surroundings_.scheduler.after(time, [this, phase = ++late_phase_] {
+    if (phase == late_phase_) {
+      lateness_ = Duration::zero();
+    }
+  });
+}
+
 void Machine::slow_disk(Duration time, ServiceTime disk_time) {
   surroundings_.trace.event(id_, "its disk takes {} ns for {} ns", disk_time.typical.count(), time.count());
-  set_service_times(disk_time);
-  surroundings_.scheduler.after(time, [this, phase = ++slow_phase_] {
-    if (phase == slow_phase_) {
-      set_service_times(surroundings_.plan.disk_time);
+  set_disk_time(disk_time);
+  surroundings_.scheduler.after(time, [this, phase = ++slow_disk_phase_] {
+    if (phase == slow_disk_phase_) {
+      set_disk_time(surroundings_.plan.disk_time);
     }
   });
 }
 
 void Machine::calm_down() {
-  ++slow_phase_;
+  ++slow_disk_phase_;
+  ++slow_cpu_phase_;
+  ++late_phase_;
+  lateness_ = Duration::zero();
+  set_loop_time(surroundings_.plan.loop_time);
   ServiceTime disk_time = surroundings_.plan.disk_time;
   disk_time.typical = std::min<Duration>(disk_time.typical, std::chrono::milliseconds(1));
-  set_service_times(disk_time);
+  set_disk_time(disk_time);
   for (SimThread* thread : {&loop_, &wal_, &fsync_, &allocator_, &snapshots_}) {
     thread->hurry();
   }
+  undisturbed_since_ = std::min(undisturbed_since_, surroundings_.scheduler.now());
   if (ends_at_call_) {
     end(ends_by_);
   }

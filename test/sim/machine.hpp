@@ -45,6 +45,8 @@ class Machine {
   NodeId id() const { return id_; }
   bool is_up() const { return process_ != nullptr; }
   bool is_stopping() const;
+  // Processes that were started on it.
+  std::uint64_t life() const { return life_; }
   // Of the running process.
   const actors::NodeActors& actors() const;
   bool leads() const;
@@ -59,9 +61,14 @@ class Machine {
   // SIGTERM: takes its time, then the process is gone.
   void stop(Duration patience);
 
+  // What takes its time takes until then:
   void pause(Duration time);
+  // Every function of the process takes something around `typical`.
+  void slow_down(Duration time, Duration typical);
+  // All alarms ring so much later.
+  void ring_late(Duration time, Duration lateness);
   void slow_disk(Duration time, ServiceTime disk_time);
-  // No pause and no slowness any more, and no crash that was only to come.
+  // No pause, no slowness and no lateness any more, and no crash that was only to come.
   void calm_down();
 
   // A client's request arrives. Lost when nothing runs.
@@ -73,7 +80,10 @@ class Machine {
   friend class Process;
 
   void disk_function_ended();
-  void set_service_times(ServiceTime disk_time);
+  void set_disk_time(ServiceTime disk_time);
+  void set_loop_time(ServiceTime loop_time);
+  // Nothing of what it promises by time is demanded before then.
+  void disturb_until(TimePoint when);
   void give_machine_up(const std::string& why);
   void process_stopped(std::uint64_t life);
   boost::asio::awaitable<void> stop_process(Duration patience);
@@ -94,8 +104,12 @@ class Machine {
   std::unique_ptr<Process> process_;
   std::optional<std::uint64_t> ends_at_call_;
   Ending ends_by_ = Ending::process_killed;
+  Duration lateness_{};          // of all alarms
   TimePoint undisturbed_since_;  // no pause since then
-  std::uint64_t slow_phase_ = 0;
+  // Of those that last, only the newest of a kind ends it.
+  std::uint64_t slow_disk_phase_ = 0;
+  std::uint64_t slow_cpu_phase_ = 0;
+  std::uint64_t late_phase_ = 0;
 };
 
 }  // namespace strata::sim

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sim/campaign.hpp"
+#include "sim/fault_kinds.hpp"
 
 namespace strata::sim {
 namespace {
@@ -21,6 +22,8 @@ struct Command {
   std::optional<std::uint64_t> seed;
   std::string seeds;
   std::vector<std::size_t> without;
+  std::vector<std::string> faults;
+  bool list_faults = false;
   Campaign campaign;
 };
 
@@ -34,6 +37,20 @@ bool read_range(std::string_view text, Campaign& campaign) {
   const std::size_t dots = text.find("..");
   return dots != std::string_view::npos && read_number(text.substr(0, dots), campaign.first) &&
          read_number(text.substr(dots + 2), campaign.last) && campaign.first <= campaign.last;
+}
+
+std::optional<std::string> take_faults(Command& command) {
+  for (const std::string& name : command.faults) {
+    const std::optional<Fault> fault = fault_named(name);
+    if (!fault) {
+      return fmt::format("no fault is called {}; --list-faults lists them", name);
+    }
+    if (!command.campaign.only) {
+      command.campaign.only.emplace();
+    }
+    command.campaign.only->add(*fault);
+  }
+  return std::nullopt;
 }
 
 // What is wrong with the command, if something is.
@@ -52,7 +69,13 @@ std::optional<std::string> complete(Command& command) {
   for (const std::size_t number : command.without) {
     campaign.without.set(number);
   }
-  return std::nullopt;
+  return take_faults(command);
+}
+
+void list_faults() {
+  for (const FaultKind& kind : all_faults()) {
+    fmt::print("{:16} {}\n", kind.name, kind.what);
+  }
 }
 
 void add_options(CLI::App& app, Command& command) {
@@ -65,6 +88,8 @@ void add_options(CLI::App& app, Command& command) {
   app.add_option("--without", command.without,
                  "Do not look at the invariant of this number (docs/invariants.md); may be given several times")
       ->check(CLI::Range(std::size_t{1}, invariant_count));
+  app.add_option("--faults", command.faults, "Make these faults (F,G,…) in every seed, and no others")->delimiter(',');
+  app.add_flag("--list-faults", command.list_faults, "List the faults");
   app.add_flag("--trace", command.campaign.trace, "Print what happens, one event a line");
   app.add_flag("--all-reached", command.campaign.all_reached,
                "Fail unless every rare place in the code was reached by some seed");
@@ -84,6 +109,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : strata::sim::usage_error;
+  }
+  if (command.list_faults) {
+    strata::sim::list_faults();
+    return 0;
   }
   if (const auto wrong = strata::sim::complete(command)) {
     fmt::print(stderr, "sim: {}\n", *wrong);

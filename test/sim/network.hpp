@@ -1,11 +1,12 @@
-// The network between the members: loses, delays, duplicates and overtakes, holds links back and cuts them, in one
-// direction or both. Each pair of members has lanes, each in order unless reordering is drawn.
+// The network between the members: loses, delays, damages, duplicates and overtakes, holds links back, breaks them and
+// cuts them, in one direction or both. Each pair of members has lanes, each in order unless reordering is drawn.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "base/bytes.hpp"
@@ -20,20 +21,36 @@ namespace strata::sim {
 inline constexpr std::size_t max_nodes = 7;  // numbered from 1
 inline constexpr std::size_t lanes = 3;      // control, entries and snapshots, as in net
 
+// How long a node finds that a connection takes nothing before it builds the connection's sockets anew, as net does.
+inline constexpr Duration time_to_rebuild = std::chrono::seconds(3);
+
 struct NetworkFaults {
   Duration least_delay = std::chrono::microseconds(50);
   Duration typical_delay = std::chrono::microseconds(100);
-  std::uint64_t lost = 0;  // each in thousandths of all messages
-  std::uint64_t duplicated = 0;
-  std::uint64_t reordered = 0;  // may overtake and be overtaken, by up to `reordered_by`
+  // Each in thousandths of all messages:
+  std::uint64_t lost = 0;
+  std::uint64_t duplicated = 0;  // the second within `reordered_by` or so
+  std::uint64_t reordered = 0;   // may overtake and be overtaken, by up to `reordered_by`
+  std::uint64_t delayed = 0;     // by something around `delayed_by`, with all that follows it on its lane
+  std::uint64_t replayed = 0;    // a copy comes up to `replayed_by` later, though the connection may have ended
+  std::uint64_t stale = 0;  // of the messages under way when a connection ends: still delivered, up to `stale_by` late
+  std::uint64_t damaged = 0;  // one bit is flipped
   Duration reordered_by = std::chrono::milliseconds(20);
-  std::uint64_t stale = 0;        // of the messages on their way from a node that dies or to it: still delivered, late
+  Duration delayed_by = std::chrono::milliseconds(100);
+  Duration replayed_by = std::chrono::seconds(5);
+  Duration stale_by{};
   std::size_t high_water = 1000;  // messages under way on one lane; more are lost
+};
+
+// A message as it arrives.
+struct Arrival {
+  const SharedBytes& frame;
+  bool damaged = false;
 };
 
 class Network {
  public:
-  using Receiver = std::function<void(const SharedBytes& frame)>;
+  using Receiver = std::function<void(const Arrival& arrival)>;
   // Sees every message that is sent, lost or not, and says by how much it is held up. What is held up may be overtaken.
   using Watcher = std::function<Duration(NodeId from, NodeId to, const SharedBytes& frame)>;
 
@@ -48,20 +65,26 @@ class Network {
   // What is on its way from it and to it is lost with its connections, but for stale messages.
   void disconnect(NodeId node);
 
-  // `duplicable`: whether the network may deliver it twice.
-  void send(NodeId from, NodeId to, std::size_t lane, Bytes frame, bool duplicable);
+  void send(NodeId from, NodeId to, std::size_t lane, Bytes frame);
 
   // Messages of `from` to `to` are lost.
   void cut(NodeId from, NodeId to, bool is_cut);
   bool is_cut(NodeId from, NodeId to) const { return link(from, to).is_cut; }
   // Messages of `from` to `to` arrive at `until` at the earliest, all at once.
   void clog(NodeId from, NodeId to, TimePoint until);
-  // All ways are open. A clogged one was broken and is there anew: what it held back is lost.
+  // What is on its way is lost with the connection, but for stale messages; another connection is there at once.
+  void break_connection(NodeId from, NodeId to);
+  // The connection takes nothing any more. Its sender builds it anew when nothing that it tried to send has been taken
+  // for time_to_rebuild.
+  void kill_connection(NodeId from, NodeId to);
+  // All ways are open. A connection that holds something back for long was broken and is there anew: that is lost.
   void heal();
 
  private:
   struct Link {
     bool is_cut = false;
+    bool is_dead = false;
+    std::optional<TimePoint> failing_since;  // while dead
     TimePoint clogged_until;
     std::uint64_t connection = 0;
     std::array<TimePoint, lanes> last_arrival{};
@@ -72,16 +95,23 @@ class Network {
     NodeId to;
     std::size_t lane = 0;
     std::uint64_t connection = 0;
-    bool stale = false;
+    bool stale = false;     // survives its connection
+    bool replayed = false;  // belongs to no connection at all
+    bool damaged = false;
     SharedBytes frame;
   };
 
   Link& link(NodeId from, NodeId to) { return links_[from.value - 1u][to.value - 1u]; }
   const Link& link(NodeId from, NodeId to) const { return links_[from.value - 1u][to.value - 1u]; }
-  static void break_connection(Link& link);
+  static void renew(Link& link);
+  bool takes(Link& link, std::size_t lane);
+  void fail_on_dead(Link& link);
+  Message make_message(NodeId from, NodeId to, std::size_t lane, const SharedBytes& frame);
+  void send_copies(Link& link, const Message& message, Duration held_up);
   TimePoint draw_arrival(Link& link, std::size_t lane);
   void dispatch(Message message, TimePoint arrival);
-  void arrive(const Message& message);
+  void arrive(Message& message);
+  void deliver(const Message& message);
 
   Scheduler& scheduler_;
   Trace& trace_;

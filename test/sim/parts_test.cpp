@@ -26,6 +26,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr Duration no_lateness{};
+
 TimePoint at(Duration time) {
   return TimePoint(time);
 }
@@ -179,7 +181,7 @@ TEST_CASE("a coroutine of a halted thread is unwound when its mailbox is closed,
 TEST_CASE("an alarm rings once at its newest time, by the clock of its node") {
   Scheduler scheduler;
   SimThread thread(scheduler, Random(1));
-  SimClock clock(scheduler, thread, {seconds(100), 100'000});
+  SimClock clock(scheduler, thread, {seconds(100), 100'000}, no_lateness);
   std::vector<TimePoint> rung;
   const auto alarm = clock.make_alarm([&] { rung.push_back(clock.now()); });
   alarm->set(at(seconds(101)));
@@ -199,7 +201,8 @@ TEST_CASE("the virtual time of a node's time is the first at which its clock sho
   SimThread thread(scheduler, Random(1));
   Random random(3);
   for (int i = 0; i < 200; ++i) {
-    const SimClock clock(scheduler, thread, {random.between(Duration(0), seconds(1)), random.between(-90'000, 90'000)});
+    const SimClock clock(scheduler, thread,
+                         {random.between(Duration(0), seconds(1)), random.between(-200'000, 200'000)}, no_lateness);
     scheduler.run_next(scheduler.now() + random.between(Duration(0), seconds(1)));
     const TimePoint local = clock.now();
     CHECK(clock.virtual_time_of(local) <= scheduler.now());
@@ -215,9 +218,9 @@ struct Wire {
 
   Wire() { connect(); }
   void connect() {
-    network.connect(NodeId(2), [this](const SharedBytes& frame) { received += frame.view(); });
+    network.connect(NodeId(2), [this](const Arrival& arrival) { received += arrival.frame.view(); });
   }
-  void send(const char* frame) { network.send(NodeId(1), NodeId(2), 0, frame, true); }
+  void send(const char* frame) { network.send(NodeId(1), NodeId(2), 0, frame); }
   std::string run() {
     run_all(scheduler);
     return std::exchange(received, {});

@@ -1,5 +1,6 @@
 #include "sim/plan.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace strata::sim {
@@ -10,48 +11,79 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// Half of the seeds know a fault at all: combinations of few faults find what the mixture of all of them hides.
-std::uint64_t draw_weight(Random& random) {
-  return random.chance(500) ? random.below(10) + 1 : 0;
+// Few kinds or many: what some combinations find, the mixture of all of them hides. Once in ten times none at all.
+FaultWeights draw_weights(Random& random) {
+  constexpr std::array<std::uint64_t, 4> shares{60, 150, 300, 500};
+  const std::uint64_t share = random.one_of(shares);
+  const bool none = random.chance(100);
+  FaultWeights weights;
+  for (const FaultKind& kind : all_faults()) {
+    const bool happens = random.chance(share);
+    const std::uint64_t weight = random.below(10) + 1;
+    weights[kind.fault] = happens && !none ? weight : 0;
+  }
+  return weights;
 }
 
-void draw_faults(Random& random, Plan& plan) {
-  if (random.chance(100)) {
-    return;  // a run without faults
+void restrict(FaultWeights& weights, const FaultSet& only) {
+  for (const FaultKind& kind : all_faults()) {
+    const std::uint64_t weight = std::max<std::uint64_t>(weights[kind.fault], 1);
+    weights[kind.fault] = only.contains(kind.fault) ? weight : 0;
   }
+}
+
+void draw_faults(Random& random, const std::optional<FaultSet>& only, Plan& plan) {
   FaultWeights& faults = plan.faults;
-  faults.kill = draw_weight(random);
-  faults.crash_in_write = draw_weight(random);
-  faults.clean_stop = draw_weight(random) / 3;
-  faults.pause = draw_weight(random);
-  faults.slow_disk = draw_weight(random);
-  faults.partition = draw_weight(random);
-  faults.clog = draw_weight(random);
-  const std::uint64_t power_loss = draw_weight(random);
-  const std::uint64_t wide_power_loss = draw_weight(random);
+  faults = draw_weights(random);
+  if (only) {
+    restrict(faults, *only);
+  }
   // At `written` a loss of power may cost what was acknowledged.
-  if (plan.ack == Durability::synced) {
-    faults.power_loss = power_loss;
-    faults.wide_power_loss = wide_power_loss;
+  if (plan.ack != Durability::synced) {
+    faults[Fault::power_loss] = 0;
+    faults[Fault::wide_power_loss] = 0;
   }
   plan.between_faults = milliseconds(random.between(100, 3000));
   plan.down_time = milliseconds(random.between(10, 3000));
   plan.fault_time = milliseconds(random.between(10, 3000));
+  const std::uint64_t some_stay_away = random.below(600);
+  plan.some_stay_away = faults.any() ? some_stay_away : 0;
 }
 
+// Every number is drawn, whether it is used or not: so a plan with fewer faults is the same in all else.
 void draw_network(Random& random, Plan& plan) {
   NetworkFaults& network = plan.network;
+  const FaultWeights& faults = plan.faults;
+  const auto draw = [&](Fault fault, std::uint64_t most) {
+    const std::uint64_t drawn = random.below(most) + 1;
+    return faults[fault] > 0 ? drawn : 0;
+  };
   network.least_delay = microseconds(random.between(10, 200));
-  network.typical_delay = microseconds(random.between(10, random.chance(200) ? 30'000 : 1'000));
-  if (plan.faults.total() == 0) {
-    return;
-  }
-  network.lost = random.chance(400) ? random.below(random.chance(200) ? 300 : 30) : 0;
-  network.duplicated = random.chance(400) ? random.below(100) : 0;
-  network.reordered = random.chance(400) ? random.below(200) : 0;
+  network.typical_delay = microseconds(random.between(10, 1'000));
+  const std::uint64_t much_is_lost = random.chance(200) ? 500 : 30;
+  network.lost = draw(Fault::drop, much_is_lost);
+  network.duplicated = draw(Fault::duplicate, 300);
+  network.reordered = draw(Fault::reorder, 300);
   network.reordered_by = milliseconds(random.between(1, 200));
-  network.stale = random.chance(300) ? random.below(500) : 0;
-  network.high_water = random.chance(200) ? 1 + random.below(20) : 1000;
+  network.delayed = draw(Fault::delay, 100);
+  network.delayed_by = milliseconds(random.between(1, 500));
+  network.replayed = draw(Fault::replay, 50);
+  network.replayed_by = milliseconds(random.between(10, 10'000));
+  network.stale = draw(Fault::old_life, 1000);
+  network.stale_by = milliseconds(random.between(0, 3000));
+  network.damaged = draw(Fault::damage, 20);
+  const std::uint64_t high_water = draw(Fault::high_water, 20);
+  network.high_water = high_water > 0 ? high_water : 1000;
+}
+
+void draw_machine(Random& random, Plan& plan) {
+  const std::size_t short_write = 1 + random.below(4096);
+  plan.short_write = plan.faults[Fault::short_write] > 0 ? short_write : 0;
+  const std::int64_t drift = random.between(1, 200'000);
+  plan.clock_drift_ppm = plan.faults[Fault::drift] > 0 ? drift : 0;
+  plan.disk_time.least = microseconds(random.between(1, 200));
+  const std::int64_t slowest = random.chance(200) ? 20'000 : 1'000;
+  plan.disk_time.typical = microseconds(random.between(1, slowest));
 }
 
 void draw_node(Random& random, Plan& plan) {
@@ -67,32 +99,37 @@ void draw_node(Random& random, Plan& plan) {
   const bool small_cache = random.chance(500) && plan.nodes > 1;  // for peers that are far behind
   plan.cache_bytes = small_cache ? random.below(20'000) : 64 << 20;
   plan.segment_size = (std::uint64_t{4} << random.below(7)) << 10;
-  plan.short_write = random.chance(300) ? 1 + random.below(4096) : 0;
-  plan.clock_drift_ppm = random.chance(300) ? random.between(0, 100'000) : 0;
-  plan.disk_time.least = microseconds(random.between(1, 200));
-  plan.disk_time.typical = microseconds(random.between(1, random.chance(200) ? 20'000 : 1'000));
 }
 
 void draw_load(Random& random, Plan& plan) {
-  plan.clients = 1 + random.below(6);
-  plan.in_flight = 1 + random.below(random.chance(300) ? 32 : 4);
-  plan.keys = 1 + random.below(random.chance(500) ? 4 : 64);
-  plan.value_size = 16 + random.below(random.chance(100) ? 20'000 : 300);
+  constexpr std::array<std::uint64_t, 5> key_counts{1, 4, 16, 64, 64};
+  plan.clients = 1 + random.below(12);
+  const std::uint64_t most_in_flight = random.chance(300) ? 32 : 4;
+  plan.in_flight = 1 + random.below(most_in_flight);
+  const std::uint64_t most_keys = random.one_of(key_counts);
+  const bool many_keys = random.chance(50);
+  plan.keys = 1 + random.below(many_keys ? 10'000 : most_keys);
+  plan.value_size = random.below(300);
+  plan.large = random.chance(300) ? 1 + random.below(20) : 0;
+  const std::uint64_t largest = random.chance(50) ? 1 << 20 : 64 << 10;
+  plan.large_value_size = random.below(largest) + 1;
   plan.sets = 100 + random.below(801);
   plan.once = random.below(501);
   plan.conditional = random.below(301);
-  plan.think_time = milliseconds(random.between(10, 200)) * static_cast<std::int64_t>(plan.in_flight);
+  const auto clients = static_cast<std::int64_t>(plan.clients * plan.in_flight);
+  plan.think_time = milliseconds(random.between(5, 80)) * clients;
 }
 
 }  // namespace
 
-Plan draw_plan(std::uint64_t seed) {
+Plan draw_plan(std::uint64_t seed, const std::optional<FaultSet>& only) {
   Random random(seed, Purpose::plan);
   Plan plan;
   plan.seed = seed;
   draw_node(random, plan);
-  draw_faults(random, plan);
+  draw_faults(random, only, plan);
   draw_network(random, plan);
+  draw_machine(random, plan);
   draw_load(random, plan);
   plan.calm_at = seconds(random.between(5, 75));
   plan.end_at = plan.calm_at + seconds(20);

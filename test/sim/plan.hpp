@@ -3,31 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <optional>
 
 #include "base/durability.hpp"
 #include "base/time.hpp"
 #include "sim/executor.hpp"
+#include "sim/fault_kinds.hpp"
 #include "sim/network.hpp"
 
 namespace strata::sim {
-
-// How often each kind of fault happens, compared with the others; 0: never.
-struct FaultWeights {
-  std::uint64_t kill = 0;             // kill -9: what was written stays
-  std::uint64_t power_loss = 0;       // of one machine: what was not synced is kept or lost sector by sector
-  std::uint64_t wide_power_loss = 0;  // of a majority, or of all
-  std::uint64_t crash_in_write = 0;   // the process or the machine ends at some call to the disk, in the middle of a
-                                      // write perhaps; it may be while it starts
-  std::uint64_t clean_stop = 0;       // SIGTERM
-  std::uint64_t pause = 0;            // of a whole process
-  std::uint64_t slow_disk = 0;        // up to a second a call
-  std::uint64_t partition = 0;        // in two halves, one member apart, one way only, or only one pair
-  std::uint64_t clog = 0;             // a link holds everything back for a while
-  std::uint64_t total() const {
-    return kill + power_loss + wide_power_loss + crash_in_write + clean_stop + pause + slow_disk + partition + clog;
-  }
-};
 
 struct Plan {
   std::uint64_t seed = 0;
@@ -44,7 +28,7 @@ struct Plan {
   std::uint64_t segment_size = 256 << 10;
   std::size_t snapshot_log_size = 0;  // bytes of log kept for the two newest snapshots; 0: none is taken
   std::size_t short_write = 0;        // the most that one write takes; 0: everything
-  std::int64_t clock_drift_ppm = 0;
+  std::int64_t clock_drift_ppm = 0;   // at most
 
   ServiceTime loop_time{std::chrono::microseconds(1), std::chrono::microseconds(5)};
   ServiceTime disk_time{std::chrono::microseconds(20), std::chrono::microseconds(80)};
@@ -52,7 +36,9 @@ struct Plan {
   std::size_t clients = 3;
   std::size_t in_flight = 2;  // requests of one client
   std::size_t keys = 8;
-  std::size_t value_size = 100;   // at most
+  std::size_t value_size = 100;  // at most
+  std::uint64_t large = 0;       // of the SETs, in thousandths: with a value of up to
+  std::size_t large_value_size = 0;
   std::uint64_t sets = 500;       // in thousandths of all requests
   std::uint64_t once = 0;         // of the SETs: with ONCE, repeated until one is answered OK
   std::uint64_t conditional = 0;  // and with IF
@@ -64,14 +50,15 @@ struct Plan {
   Duration between_faults = std::chrono::seconds(1);
   Duration down_time = std::chrono::milliseconds(500);
   Duration fault_time = std::chrono::milliseconds(500);  // of what lasts: pauses, partitions, slow disks
+  std::uint64_t some_stay_away = 0;  // in thousandths: in the end no more than a majority, or a few more, come back
 
   // Safety is demanded throughout; from `calm_at` on there are no faults, and liveness is demanded too.
   Duration calm_at = std::chrono::seconds(40);
   Duration end_at = std::chrono::seconds(50);
 };
 
-// What `sim --seed` runs.
-Plan draw_plan(std::uint64_t seed);
+// What `sim --seed` runs. Given `only`, these faults happen in it and no others; all else is as ever.
+Plan draw_plan(std::uint64_t seed, const std::optional<FaultSet>& only = {});
 // Nothing goes wrong: for scenarios, which make their own trouble.
 Plan quiet_plan(std::uint64_t seed);
 

@@ -39,8 +39,8 @@ std::size_t lane_of(const wire::PeerMessage& message) {
 
 Process::Process(Machine& machine)
     : machine_(machine),
-      loop_clock_(machine.surroundings_.scheduler, machine.loop_, machine.clock_error_),
-      fsync_clock_(machine.surroundings_.scheduler, machine.fsync_, machine.clock_error_) {}
+      loop_clock_(machine.surroundings_.scheduler, machine.loop_, machine.clock_error_, machine.lateness_),
+      fsync_clock_(machine.surroundings_.scheduler, machine.fsync_, machine.clock_error_, machine.lateness_) {}
 
 Process::~Process() = default;
 
@@ -93,7 +93,7 @@ Result<void> Process::start() {
   actors_ = std::move(*made);
   machine_.surroundings_.oracles.started(machine_.id_, *actors_);
   actors_->start();
-  machine_.surroundings_.network.connect(machine_.id_, [this](const SharedBytes& frame) { receive(frame); });
+  machine_.surroundings_.network.connect(machine_.id_, [this](const Arrival& arrival) { receive(arrival); });
   std::ranges::for_each(peers, [this](NodeId peer) { say_hello(peer); });
   return {};
 }
@@ -151,10 +151,8 @@ void Process::send(std::vector<actors::PeerSend> batch) {
 
 void Process::send(NodeId to, const wire::PeerMessage& message) {
   machine_.surroundings_.oracles.sent(machine_.id_, to, message, *actors_);
-  // What is sent over one connection arrives once; Raft's own messages may come again over another.
-  const bool duplicable = std::holds_alternative<raft::Message>(message);
   Bytes frame = wire::encode_peer_message(gate_->envelope_to(to), message);
-  machine_.surroundings_.network.send(machine_.id_, to, lane_of(message), std::move(frame), duplicable);
+  machine_.surroundings_.network.send(machine_.id_, to, lane_of(message), std::move(frame));
 }
 
 void Process::say_hello(NodeId to) {
@@ -163,8 +161,16 @@ void Process::say_hello(NodeId to) {
   send(to, wire::PeerMessage(std::move(hello)));
 }
 
-void Process::receive(const SharedBytes& frame) {
-  auto decoded = wire::decode_peer_message(frame);
+void Process::receive(const Arrival& arrival) {
+  auto decoded = wire::decode_peer_message(arrival.frame);
+  if (arrival.damaged) {
+    // A checksum finds every single bit that is flipped.
+    machine_.surroundings_.trace.text(machine_.id_, decoded ? "takes a damaged message" : decoded.error().text);
+    if (decoded) {
+      machine_.fail(Invariant::own_messages, "takes a damaged message");
+    }
+    return;
+  }
   if (!decoded) {
     machine_.fail(Invariant::own_messages, "was sent a message that cannot be decoded: " + decoded.error().text);
     return;
@@ -190,6 +196,10 @@ void Process::deliver(wire::PeerFrame frame) {
     messages.messages.push_back({from, std::move(*content)});
     actors_->raft().post(actors::RaftMessage(std::move(messages)), bytes);
   } else if (auto* sets = std::get_if<wire::ForwardSets>(&frame.message)) {
+    if (!gate_->is_first(from, *sets)) {
+      machine_.surroundings_.trace.event(machine_.id_, "was forwarded these SETs by node {} before", from);
+      return;
+    }
     deliver_to_front_end(actors::ForwardedFrom{from, std::move(*sets)}, bytes);
   } else if (auto* replies = std::get_if<wire::ForwardReplies>(&frame.message)) {
     actors_->front_end().post_owed(actors::ForwardAnswersFrom{from, std::move(*replies)}, bytes);

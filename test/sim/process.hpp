@@ -27,7 +27,7 @@ class Process final : public actors::PeerTransport, public actors::ClientReplies
   actors::NodeActors& actors() { return *actors_; }
   bool stopping() const { return stopping_; }
   void set_stopping() { stopping_ = true; }
-  void receive(const SharedBytes& frame);
+  void receive(const Arrival& arrival);
   void request(wire::ClientRequest request);
   std::size_t unanswered() const { return unanswered_.size(); }
   // When the one that has waited longest arrived.

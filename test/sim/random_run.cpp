@@ -87,7 +87,7 @@ class RandomRun {
     return world_.run_until(
         [&] {
           world_.start_all();
-          return std::ranges::none_of(world_.nodes(), [&](NodeId node) { return world_.machine(node).is_stopping(); });
+          return std::ranges::none_of(world_.core(), [&](NodeId node) { return world_.machine(node).is_stopping(); });
         },
         time_to_stop + std::chrono::seconds(1));
   }
@@ -110,7 +110,7 @@ class RandomRun {
 
   bool answers_everywhere() {
     Client& client = world_.client(load_clients());
-    for (const NodeId node : world_.nodes()) {
+    for (const NodeId node : world_.core()) {
       const bool stored = world_.settles(client, client.set(node, "last", 16), time_for_answers);
       if (!demand(stored, Invariant::served_in_calm, "in calm a SET is not stored")) {
         return false;

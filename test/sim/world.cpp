@@ -37,6 +37,7 @@ World::World(const Plan& plan, std::FILE* trace_to, Without without)
   for (std::uint16_t id = 1; id <= plan_.nodes; ++id) {
     machines_.push_back(std::make_unique<Machine>(NodeId(id), surroundings_));
   }
+  core_ = nodes();
   for (std::uint32_t id = 1; id <= plan_.clients; ++id) {
     clients_.push_back(std::make_unique<Client>(id, client_surroundings_));
   }
@@ -66,9 +67,9 @@ std::vector<NodeId> World::nodes() const {
 
 void World::start_all() {
   const Watching watching(coverage_);
-  for (const auto& machine : machines_) {
-    if (!machine->is_up()) {
-      machine->start();
+  for (const NodeId node : core_) {
+    if (!machine(node).is_up()) {
+      machine(node).start();
     }
   }
 }
@@ -101,10 +102,11 @@ void World::answer(const wire::ClientReply& reply) {
 std::optional<NodeId> World::leader() {
   std::optional<NodeId> newest;
   Term term;
-  for (const auto& machine : machines_) {
-    if (machine->leads() && machine->actors().core().hard_state().term > term) {
-      newest = machine->id();
-      term = machine->actors().core().hard_state().term;
+  for (const NodeId node : core_) {
+    const Machine& one = machine(node);
+    if (one.leads() && one.actors().core().hard_state().term > term) {
+      newest = node;
+      term = one.actors().core().hard_state().term;
     }
   }
   return newest;
@@ -139,12 +141,12 @@ bool World::settles(Client& client, Client::Number number, Duration at_most) {
 }
 
 bool World::all_equal() {
-  const Machine& first = *machines_.front();
-  for (const auto& machine : machines_) {
-    if (!machine->is_up()) {
+  const Machine& first = machine(core_.front());
+  for (const NodeId node : core_) {
+    if (!machine(node).is_up() || !first.is_up()) {
       return false;
     }
-    const kv::StateMachine& mine = machine->actors().state();
+    const kv::StateMachine& mine = machine(node).actors().state();
     const kv::StateMachine& other = first.actors().state();
     if (mine.applied() != other.applied() || mine.digest() != other.digest()) {
       return false;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sim/client.hpp"
@@ -44,11 +45,15 @@ class World {
   std::vector<NodeId> nodes() const;
   Client& client(std::size_t number) { return *clients_.at(number); }
   std::size_t clients() const { return clients_.size(); }
+  // The nodes that must do well in the end: all, unless told otherwise.
+  const std::vector<NodeId>& core() const { return core_; }
+  void set_core(std::vector<NodeId> core) { core_ = std::move(core); }
+  // Those of the core that are down.
   void start_all();
   // In thousandths of what clients ask and of what they are answered.
   void lose_for_clients(std::uint64_t lost) { lost_for_clients_ = lost; }
 
-  // The node that leads in the newest term of all that lead; nothing when none does.
+  // The node of the core that leads in the newest term of all that lead; nothing when none does.
   std::optional<NodeId> leader();
   // That of them which also serves.
   std::optional<NodeId> serving_leader();
@@ -59,7 +64,7 @@ class World {
   // Until the request is answered, `at_most` that long: true when it was answered OK.
   bool settles(Client& client, Client::Number number, Duration at_most);
 
-  // Every node is up, has applied the same, and all dictionaries are equal.
+  // Every node of the core is up, has applied the same, and all dictionaries are equal.
   bool all_equal();
 
   // What was wrong first.
@@ -87,6 +92,7 @@ class World {
   Surroundings surroundings_;
   ClientSurroundings client_surroundings_;
   std::vector<std::unique_ptr<Machine>> machines_;
+  std::vector<NodeId> core_;
   std::vector<std::unique_ptr<Client>> clients_;
 };
 

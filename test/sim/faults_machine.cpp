@@ -1,0 +1,135 @@
+// The faults of processes, machines, disks and clocks that strike now and then.
+#include <utility>
+
+#include "sim/faults.hpp"
+
+namespace strata::sim {
+
+void Faults::start_later(NodeId node) {
+  later(draw(world_.plan().down_time), [this, node] {
+    Machine& machine = world_.machine(node);
+    if (!machine.is_up()) {
+      machine.start();
+    }
+    if (!machine.is_up() || machine.is_stopping()) {
+      start_later(node);  // it was told to crash while it starts, or has not stopped yet
+    }
+  });
+}
+
+void Faults::end(NodeId node, Ending ending) {
+  world_.machine(node).end(ending);
+  start_later(node);
+}
+
+void Faults::kill() {
+  end(draw_victim(), Ending::process_killed);
+}
+
+void Faults::lose_power() {
+  end(draw_victim(), Ending::power_lost);
+}
+
+void Faults::lose_much_power() {
+  const std::size_t majority = world_.plan().nodes / 2 + 1;
+  const std::size_t count = random_.chance(500) ? world_.plan().nodes : majority;
+  std::vector<NodeId> order = draw_order();
+  order.resize(count);
+  for (const NodeId node : order) {
+    end(node, Ending::power_lost);
+  }
+}
+
+void Faults::crash_in_call() {
+  const FaultWeights& faults = world_.plan().faults;
+  const bool power_may_go = faults[Fault::power_loss] + faults[Fault::wide_power_loss] > 0;
+  const Ending ending = power_may_go && random_.chance(500) ? Ending::power_lost : Ending::process_killed;
+  const NodeId node = draw_victim();
+  Machine& machine = world_.machine(node);
+  if (random_.chance(300)) {
+    machine.end(ending);
+    machine.end_in_disk_call(random_.below(30), ending);  // while it starts again
+  } else {
+    machine.end_in_disk_call(random_.below(20), ending);
+  }
+  start_later(node);
+}
+
+void Faults::stop_cleanly() {
+  const NodeId node = draw_victim();
+  world_.machine(node).stop(time_to_stop);
+  start_later(node);
+}
+
+void Faults::roll() {
+  roll_on(draw_order());
+}
+
+void Faults::roll_on(std::vector<NodeId> left) {
+  if (left.empty()) {
+    return;
+  }
+  const NodeId node = left.back();
+  left.pop_back();
+  world_.machine(node).stop(time_to_stop);
+  roll_back_up(node, std::move(left));
+}
+
+void Faults::roll_back_up(NodeId node, std::vector<NodeId> left) {
+  later(std::chrono::milliseconds(20), [this, node, left = std::move(left)] {
+    Machine& machine = world_.machine(node);
+    if (machine.is_stopping()) {
+      roll_back_up(node, left);
+      return;
+    }
+    if (!machine.is_up()) {
+      machine.start();
+    }
+    if (!machine.is_up()) {
+      start_later(node);
+    }
+    later(draw(world_.plan().down_time), [this, left] { roll_on(left); });
+  });
+}
+
+void Faults::storm() {
+  kill_again(draw_victim(), 3 + random_.below(8));
+}
+
+void Faults::kill_again(NodeId node, std::uint64_t times) {
+  Machine& machine = world_.machine(node);
+  machine.end(Ending::process_killed);
+  machine.start();
+  if (times > 1) {
+    later(draw(std::chrono::milliseconds(30)), [this, node, times] { kill_again(node, times - 1); });
+  } else if (!machine.is_up()) {
+    start_later(node);
+  }
+}
+
+void Faults::pause() {
+  const bool is_long = random_.chance(50);
+  const Duration longest = random_.between(std::chrono::seconds(1), std::chrono::seconds(60));
+  const Duration usual = draw_time();
+  world_.machine(draw_victim()).pause(is_long ? longest : usual);
+}
+
+void Faults::slow_cpu() {
+  const Duration typical = random_.between(std::chrono::microseconds(100), std::chrono::milliseconds(20));
+  const Duration time = draw_time();
+  world_.machine(draw_victim()).slow_down(time, typical);
+}
+
+void Faults::slow_disk() {
+  const Duration typical = random_.between(std::chrono::milliseconds(1), std::chrono::milliseconds(500));
+  const Duration time = draw_time();
+  world_.machine(draw_victim()).slow_disk(time, {Duration::zero(), typical});
+}
+
+void Faults::ring_late() {
+  const Duration lateness = random_.between(std::chrono::milliseconds(1), std::chrono::seconds(2));
+  const Duration time = draw_time();
+  world_.machine(draw_victim()).ring_late(time, lateness);
+}
+
+}  // namespace strata::sim
