@@ -9,6 +9,7 @@
 #include <csignal>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "sim/random_run.hpp"
 #include "sim/workers.hpp"
@@ -37,15 +38,27 @@ struct Totals {
   }
 };
 
+std::string names_after(std::string_view option, const FaultSet& faults) {
+  std::string names;
+  for (const FaultKind& kind : all_faults()) {
+    if (faults.contains(kind.fault)) {
+      names += fmt::format("{}{}", names.empty() ? "" : ",", kind.name);
+    }
+  }
+  return names.empty() ? "" : fmt::format(" {} {}", option, names);
+}
+
 // How to see it again.
 std::string command_for(std::uint64_t seed, const Campaign& campaign) {
   std::string command = fmt::format("sim --seed {}", seed);
   for (std::size_t number = 0; number < campaign.without.size(); ++number) {
     command += campaign.without.test(number) ? fmt::format(" --without {}", number) : "";
   }
-  for (const FaultKind& kind : all_faults()) {
-    command += campaign.only && campaign.only->contains(kind.fault) ? fmt::format(" --faults {}", kind.name) : "";
+  if (campaign.faults.only) {
+    command += names_after("--only", *campaign.faults.only);
   }
+  command += names_after("--with", campaign.faults.with);
+  command += names_after("--no", campaign.faults.without);
   return command + " --trace";
 }
 
@@ -106,7 +119,7 @@ bool run(const Campaign& campaign) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   };
   const auto run_one = [&campaign](std::uint64_t seed) {
-    return run_plan(draw_plan(seed, campaign.only), campaign.trace ? stdout : nullptr, campaign.without);
+    return run_plan(draw_plan(seed, campaign.faults), campaign.trace ? stdout : nullptr, campaign.without);
   };
   std::unique_ptr<Workers> workers;
   if (campaign.jobs > 1) {

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <optional>
 
 #include "sim/fault_kinds.hpp"
 #include "sim/invariants.hpp"
@@ -20,10 +19,10 @@ struct Campaign {
   std::uint64_t minutes = 0;  // at most so long; 0: until `last`
   std::size_t jobs = 1;       // processes
   Without without;
-  std::optional<FaultSet> only;  // these faults, in every seed
-  bool trace = false;            // prints what happens; one process only
-  bool all_reached = false;      // fails unless every rare place was reached
-  bool hashes = false;           // prints each seed with the hash of its trace, and no summary
+  FaultChoice faults;
+  bool trace = false;        // prints what happens; one process only
+  bool all_reached = false;  // fails unless every rare place was reached
+  bool hashes = false;       // prints each seed with the hash of its trace, and no summary
 };
 
 // Prints to standard output, a failure in one line. True when nothing failed. Not to be called twice.

@@ -1,5 +1,6 @@
 #include "sim/clock.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -10,6 +11,8 @@ namespace {
 
 constexpr std::int64_t million = 1'000'000;
 
+}  // namespace
+
 // One wake-up is under way at most, but for those that came too late to be of use: an alarm that is put off again and
 // again costs nothing.
 class Ringer : public std::enable_shared_from_this<Ringer> {
@@ -17,11 +20,16 @@ class Ringer : public std::enable_shared_from_this<Ringer> {
   Ringer(Scheduler& scheduler, SimThread& thread, const Duration& lateness, std::function<void()> ring)
       : scheduler_(scheduler), thread_(thread), lateness_(lateness), ring_(std::move(ring)) {}
 
-  void set(TimePoint due) {
-    due_ = due;
+  // By `clock`, which may leap.
+  void set(const SimClock& clock, TimePoint local) {
+    local_due_ = local;
     ++setting_;
-    if (!wake_at_ || due < *wake_at_) {
-      schedule(due);  // lateness is looked at then
+    keep_to(clock);
+  }
+  // The clock shows another time than it did.
+  void clock_stepped(const SimClock& clock) {
+    if (due_) {
+      keep_to(clock);
     }
   }
   void cancel() {
@@ -30,6 +38,12 @@ class Ringer : public std::enable_shared_from_this<Ringer> {
   }
 
  private:
+  void keep_to(const SimClock& clock) {
+    due_ = std::max(clock.virtual_time_of(local_due_), scheduler_.now());
+    if (!wake_at_ || *due_ < *wake_at_) {
+      schedule(*due_);  // lateness is looked at then
+    }
+  }
   void schedule(TimePoint when) {
     wake_at_ = when;
     scheduler_.at(when, [self = shared_from_this(), wake = ++last_wake_] { self->wake(wake); });
@@ -58,11 +72,14 @@ class Ringer : public std::enable_shared_from_this<Ringer> {
   SimThread& thread_;
   const Duration& lateness_;  // an alarm is destroyed with its process, before it
   std::function<void()> ring_;
+  TimePoint local_due_;
   std::optional<TimePoint> due_;
   std::optional<TimePoint> wake_at_;
   std::uint64_t last_wake_ = 0;
   std::uint64_t setting_ = 0;  // what was set or cancelled since must not ring
 };
+
+namespace {
 
 class SimAlarm final : public actors::Alarm {
  public:
@@ -71,7 +88,7 @@ class SimAlarm final : public actors::Alarm {
   SimAlarm& operator=(const SimAlarm&) = delete;
   ~SimAlarm() override { ringer_->cancel(); }
 
-  void set(TimePoint when) override { ringer_->set(clock_.virtual_time_of(when)); }
+  void set(TimePoint when) override { ringer_->set(clock_, when); }
   void cancel() override { ringer_->cancel(); }
 
  private:
@@ -104,8 +121,20 @@ TimePoint SimClock::virtual_time_of(TimePoint local) const {
   return TimePoint(elapsed);
 }
 
+void SimClock::step(Duration by) {
+  error_.ahead += by;
+  for (const std::weak_ptr<Ringer>& weak : ringers_) {
+    if (const std::shared_ptr<Ringer> ringer = weak.lock()) {
+      ringer->clock_stepped(*this);
+    }
+  }
+}
+
 std::unique_ptr<actors::Alarm> SimClock::make_alarm(std::function<void()> ring) {
-  return std::make_unique<SimAlarm>(*this, std::make_shared<Ringer>(scheduler_, thread_, lateness_, std::move(ring)));
+  auto ringer = std::make_shared<Ringer>(scheduler_, thread_, lateness_, std::move(ring));
+  std::erase_if(ringers_, [](const std::weak_ptr<Ringer>& known) { return known.expired(); });
+  ringers_.push_back(ringer);
+  return std::make_unique<SimAlarm>(*this, std::move(ringer));
 }
 
 }  // namespace strata::sim

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "actors/ports.hpp"
 #include "sim/executor.hpp"
@@ -16,6 +17,8 @@ struct ClockError {
   std::int64_t fast_by_ppm = 0;  // in millionths; below zero: slow
 };
 
+class Ringer;
+
 class SimClock final : public actors::Clock {
  public:
   // Rings on `thread`; `lateness` after the time that an alarm is set to, whatever that is when it rings. It outlives
@@ -25,6 +28,9 @@ class SimClock final : public actors::Clock {
   TimePoint now() const override;
   std::unique_ptr<actors::Alarm> make_alarm(std::function<void()> ring) override;
 
+  // Leaps ahead: what is due by then rings at once.
+  void step(Duration by);
+
   // The first virtual time at which now() is at least `local`.
   TimePoint virtual_time_of(TimePoint local) const;
 
@@ -33,6 +39,7 @@ class SimClock final : public actors::Clock {
   SimThread& thread_;
   ClockError error_;
   const Duration& lateness_;
+  std::vector<std::weak_ptr<Ringer>> ringers_;
 };
 
 }  // namespace strata::sim

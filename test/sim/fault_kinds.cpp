@@ -6,6 +6,9 @@ namespace strata::sim {
 
 namespace {
 
+// What no log survives that does not repair itself from its peers.
+constexpr bool beyond = false;
+
 constexpr std::array<FaultKind, fault_kinds> kinds{{
     {Fault::drop, "drop", "messages between nodes are lost"},
     {Fault::duplicate, "duplicate", "messages arrive twice, soon after each other"},
@@ -38,9 +41,23 @@ constexpr std::array<FaultKind, fault_kinds> kinds{{
     {Fault::slow_cpu, "slow-cpu", "everything that a process does takes long"},
     {Fault::power_loss, "power-loss", "of one machine: what was not synced is kept or lost sector by sector"},
     {Fault::wide_power_loss, "wide-power-loss", "of a majority of the machines, or of all"},
+    {Fault::garbled_sectors, "garbled-sectors", "at a loss of power, what was being written may become garbage"},
     {Fault::short_write, "short-write", "a write takes less than it is given"},
     {Fault::slow_disk, "slow-disk", "calls to the disk take up to a second for a while"},
+    {Fault::hung_disk, "hung-disk", "a disk answers nothing, for up to a minute"},
+    {Fault::full_disk, "full-disk",
+     "no file grows for a while; a process that needs it gives up, and is started again"},
+    {Fault::failing_write, "failing-write", "a write (or the making of a file) fails, and the process gives up"},
+    {Fault::failing_sync, "failing-sync", "a sync fails, and the process gives up; the next one does all that is due"},
+    {Fault::failing_read, "failing-read", "a read fails, and the process gives up or does not start"},
+    {Fault::forgetting_sync, "forgetting-sync", "a sync fails, and the next one says that all is well", beyond},
+    {Fault::lost_write, "lost-write", "a sync leaves out a sector, and says that all is well", beyond},
+    {Fault::misdirected_write, "misdirected-write", "a sync puts a sector where another belongs", beyond},
+    {Fault::bit_rot, "bit-rot", "a bit of what was synced is flipped", beyond},
+    {Fault::replaced_disk, "replaced-disk", "a machine comes back with an empty disk", beyond},
+    {Fault::old_disk, "old-disk", "a machine comes back with its disk as it was some time ago", beyond},
     {Fault::drift, "drift", "clocks run up to a fifth too fast or too slow"},
+    {Fault::clock_step, "clock-step", "a clock leaps ahead, by up to an hour, and all that is due by then rings"},
     {Fault::late_ticks, "late-ticks", "for a while all alarms of a node ring late"},
     {Fault::burst, "burst", "clients send many requests at once"},
     {Fault::hot_key, "hot-key", "for a while all clients ask for one key"},
@@ -68,10 +85,12 @@ std::optional<Fault> fault_named(std::string_view name) {
   return found == kinds.end() ? std::nullopt : std::optional(found->fault);
 }
 
-FaultSet FaultSet::all() {
+FaultSet FaultSet::by_default() {
   FaultSet set;
   for (const FaultKind& kind : kinds) {
-    set.add(kind.fault);
+    if (kind.by_default) {
+      set.add(kind.fault);
+    }
   }
   return set;
 }

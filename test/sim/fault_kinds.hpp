@@ -47,10 +47,23 @@ enum class Fault : std::uint8_t {
   // The machine and its disk.
   power_loss,
   wide_power_loss,
+  garbled_sectors,
   short_write,
   slow_disk,
+  hung_disk,
+  full_disk,
+  failing_write,
+  failing_sync,
+  failing_read,
+  forgetting_sync,
+  lost_write,
+  misdirected_write,
+  bit_rot,
+  replaced_disk,
+  old_disk,
   // The clock.
   drift,
+  clock_step,
   late_ticks,
   // The load.
   burst,
@@ -65,6 +78,7 @@ struct FaultKind {
   Fault fault;
   std::string_view name;
   std::string_view what;
+  bool by_default = true;  // else only when it is asked for
 };
 
 // In the order of the enumeration.
@@ -73,14 +87,21 @@ std::optional<Fault> fault_named(std::string_view name);
 
 class FaultSet {
  public:
-  // All kinds.
-  static FaultSet all();
+  // All kinds that are made unless told otherwise.
+  static FaultSet by_default();
   void add(Fault fault) { faults_.set(static_cast<std::size_t>(fault)); }
   bool contains(Fault fault) const { return faults_.test(static_cast<std::size_t>(fault)); }
   bool operator==(const FaultSet&) const = default;
 
  private:
   std::bitset<fault_kinds> faults_;
+};
+
+// What the command line says of them.
+struct FaultChoice {
+  std::optional<FaultSet> only;  // in every seed these, and no others
+  FaultSet with;                 // in every seed these too
+  FaultSet without;              // in no seed these
 };
 
 // A number for each kind: 0 for one that never happens; of those that strike now and then, how often each does compared

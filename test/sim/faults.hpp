@@ -12,9 +12,6 @@
 
 namespace strata::sim {
 
-// How long a node is given to answer what waits when it is asked to stop.
-inline constexpr Duration time_to_stop = std::chrono::seconds(2);
-
 class Faults {
  public:
   explicit Faults(World& world);
@@ -65,7 +62,19 @@ class Faults {
   void pause();
   void slow_cpu();
   void slow_disk();
+  void hang_disk();
+  void fill_disk();
+  template <test::FileOperation operation>
+  void fail_call();
+  void forget_at_sync();
+  template <test::Spoiling spoiling>
+  void spoil_sync();
+  void rot();
+  void replace_disk();
+  void bring_old_disk_back();
+  void start_given_up();
   void ring_late();
+  void step_clock();
   void end(NodeId node, Ending ending);
   void start_later(NodeId node);
 
@@ -88,6 +97,7 @@ class Faults {
   World& world_;
   Random random_;
   bool running_ = false;
+  bool looks_for_given_up_ = false;
 };
 
 }  // namespace strata::sim

@@ -126,10 +126,89 @@ void Faults::slow_disk() {
   world_.machine(draw_victim()).slow_disk(time, {Duration::zero(), typical});
 }
 
+void Faults::hang_disk() {
+  const bool is_long = random_.chance(200);
+  const Duration longest = random_.between(std::chrono::seconds(1), std::chrono::seconds(60));
+  const Duration usual = draw_time();
+  const Duration time = is_long ? longest : usual;
+  world_.machine(draw_victim()).slow_disk(time, {time, Duration::zero()});
+}
+
+void Faults::fill_disk() {
+  const Duration time = draw_time();
+  world_.machine(draw_victim()).fill_disk(time);
+  start_given_up();
+}
+
+template <test::FileOperation operation>
+void Faults::fail_call() {
+  world_.machine(draw_victim()).fail_next(operation);
+  start_given_up();
+}
+
+template void Faults::fail_call<test::FileOperation::write>();
+template void Faults::fail_call<test::FileOperation::sync>();
+template void Faults::fail_call<test::FileOperation::read>();
+
+void Faults::forget_at_sync() {
+  world_.machine(draw_victim()).forget_at_next_sync();
+  start_given_up();
+}
+
+template <test::Spoiling spoiling>
+void Faults::spoil_sync() {
+  world_.machine(draw_victim()).spoil_next_sync(spoiling);
+  start_given_up();
+}
+
+template void Faults::spoil_sync<test::Spoiling::lost>();
+template void Faults::spoil_sync<test::Spoiling::misdirected>();
+
+void Faults::rot() {
+  world_.machine(draw_victim()).rot();
+  start_given_up();
+}
+
+void Faults::replace_disk() {
+  const NodeId node = draw_victim();
+  world_.machine(node).replace_disk();
+  start_later(node);
+}
+
+void Faults::bring_old_disk_back() {
+  const NodeId node = draw_victim();
+  if (world_.machine(node).bring_old_disk_back()) {
+    start_later(node);
+  }
+}
+
+// A process that its disk has failed stops some time later, and somebody starts it again.
+void Faults::start_given_up() {
+  if (std::exchange(looks_for_given_up_, true)) {
+    return;
+  }
+  later(std::chrono::milliseconds(200), [this] {
+    looks_for_given_up_ = false;
+    for (const NodeId node : world_.nodes()) {
+      if (world_.machine(node).take_given_up()) {
+        start_later(node);
+      }
+    }
+    start_given_up();
+  });
+}
+
 void Faults::ring_late() {
   const Duration lateness = random_.between(std::chrono::milliseconds(1), std::chrono::seconds(2));
   const Duration time = draw_time();
   world_.machine(draw_victim()).ring_late(time, lateness);
+}
+
+void Faults::step_clock() {
+  const bool is_long = random_.chance(100);
+  const Duration farthest = random_.between(std::chrono::seconds(1), std::chrono::hours(1));
+  const Duration usual = draw_time();
+  world_.machine(draw_victim()).step_clock(is_long ? farthest : usual);
 }
 
 }  // namespace strata::sim

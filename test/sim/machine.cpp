@@ -71,7 +71,7 @@ Machine::Machine(NodeId id, Surroundings& surroundings)
   disk_.set_fault([this](const test::FileCall& call) {
     surroundings_.trace.event(id_, "disk call {}, offset {}, size {}", static_cast<int>(call.operation), call.offset,
                               call.size);
-    return std::optional<Error>();
+    return trouble_in(call);
   });
 }
 
@@ -98,7 +98,7 @@ const actors::NodeActors& Machine::actors() const {
 }
 
 bool Machine::is_stopping() const {
-  return is_up() && process_->stopping();
+  return is_up() && (process_->stopping() || gives_up_);
 }
 
 bool Machine::leads() const {
@@ -115,6 +115,9 @@ void Machine::start() {
     thread->resume();
   }
   ++life_;
+  call_has_failed_ = false;
+  gives_up_ = false;
+  refuses_ = false;
   undisturbed_since_ = surroundings_.scheduler.now();
   process_ = std::make_unique<Process>(*this);
   const Result<void> started = process_->start();
@@ -122,6 +125,10 @@ void Machine::start() {
     surroundings_.trace.event(id_, "starts, life {}", life_);
   } else if (ends_at_call_ && disk_.calls() >= *ends_at_call_) {
     end(ends_by_);
+  } else if (disk_may_fail()) {
+    surroundings_.trace.text(id_, started.error().text);
+    refuses_ = is_damaged_;
+    end(Ending::process_killed);
   } else {
     fail(Invariant::starts_and_stops, "cannot start: " + started.error().text);
     end(Ending::process_killed);
@@ -143,7 +150,7 @@ void Machine::end(Ending ending) {
     disk_.kill_process();
   } else {
     surroundings_.trace.event(id_, "loses power, {} things are not synced", disk_.undecided());
-    disk_.lose_power(draw_survivors(disk_random_));
+    disk_.lose_power(draw_survivors(disk_random_), surroundings_.plan.faults[Fault::garbled_sectors] > 0);
     clock_error_ = draw_clock(disk_random_, surroundings_.plan);
   }
 }
@@ -160,13 +167,6 @@ void Machine::disk_function_ended() {
   }
 }
 
-// The process itself says that its disk has failed it.
-void Machine::give_machine_up(const std::string& why) {
-  if (!ends_at_call_ || disk_.calls() < *ends_at_call_) {
-    fail(Invariant::starts_and_stops, "gives up its disk: " + why);
-  }
-}
-
 boost::asio::awaitable<void> Machine::stop_process(Duration patience) {
   co_await process_->actors().stop(patience);
 }
@@ -177,6 +177,12 @@ void Machine::stop(Duration patience) {
   }
   process_->set_stopping();
   surroundings_.trace.event(id_, "is asked to stop");
+  // As the program does: a disk that hangs is left behind.
+  surroundings_.scheduler.after(2 * patience, [this, life = life_] {
+    if (life == life_ && is_up()) {
+      end(Ending::process_killed);
+    }
+  });
   boost::asio::any_io_executor executor = loop_.executor();
   boost::asio::co_spawn(executor, stop_process(patience), [this, life = life_](const std::exception_ptr& exception) {
     STRATA_ASSERT(!exception);
@@ -234,17 +240,19 @@ void Machine::ring_late(Duration time, Duration lateness) {
   });
 }
 
-void Machine::slow_disk(Duration time, ServiceTime disk_time) {
-  surroundings_.trace.event(id_, "its disk takes {} ns for {} ns", disk_time.typical.count(), time.count());
-  set_disk_time(disk_time);
-  surroundings_.scheduler.after(time, [this, phase = ++slow_disk_phase_] {
-    if (phase == slow_disk_phase_) {
-      set_disk_time(surroundings_.plan.disk_time);
-    }
-  });
+void Machine::step_clock(Duration by) {
+  surroundings_.trace.event(id_, "its clock leaps by {} ns", by.count());
+  clock_error_.ahead += by;
+  if (is_up()) {
+    process_->step_clocks(by);
+  }
 }
 
 void Machine::calm_down() {
+  ++full_disk_phase_;
+  disk_is_full_ = false;
+  disk_.set_full(false);
+  fails_next_.reset();
   ++slow_disk_phase_;
   ++slow_cpu_phase_;
   ++late_phase_;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "actors/node_actors.hpp"
 #include "base/ids.hpp"
@@ -34,6 +35,9 @@ struct Surroundings {
   std::function<void(const wire::ClientReply&)> reply;  // a process has answered a client
   Violated violated;                                    // something that must hold does not
 };
+
+// How long a node is given to answer what waits when it is asked to stop.
+inline constexpr Duration time_to_stop = std::chrono::seconds(2);
 
 enum class Ending { process_killed, power_lost };
 
@@ -68,6 +72,23 @@ class Machine {
   // All alarms ring so much later.
   void ring_late(Duration time, Duration lateness);
   void slow_disk(Duration time, ServiceTime disk_time);
+  // No file grows. A process that cannot go on without stops, as it does in the real world.
+  void fill_disk(Duration time);
+  // The next call of that kind fails, and changes nothing: to write counts what makes, renames and removes files, to
+  // sync the syncing of directories.
+  void fail_next(test::FileOperation operation) { fails_next_ = operation; }
+  // What no log survives that does not repair itself; from then on a process may refuse to start.
+  void forget_at_next_sync();
+  void spoil_next_sync(test::Spoiling spoiling);
+  void rot();
+  void replace_disk();
+  // As it was when this was called the last time before; false when it never was.
+  bool bring_old_disk_back();
+  // Whether its process has refused to start, on a disk that is not what it was.
+  bool refuses() const { return refuses_; }
+  void step_clock(Duration by);
+  // Whether a process has given its disk up since this was last asked.
+  bool take_given_up() { return std::exchange(has_given_up_, false); }
   // No pause, no slowness and no lateness any more, and no crash that was only to come.
   void calm_down();
 
@@ -80,6 +101,8 @@ class Machine {
   friend class Process;
 
   void disk_function_ended();
+  std::optional<Error> trouble_in(const test::FileCall& call);
+  bool disk_may_fail() const { return disk_is_full_ || call_has_failed_ || is_damaged_; }
   void set_disk_time(ServiceTime disk_time);
   void set_loop_time(ServiceTime loop_time);
   // Nothing of what it promises by time is demanded before then.
@@ -104,10 +127,19 @@ class Machine {
   std::unique_ptr<Process> process_;
   std::optional<std::uint64_t> ends_at_call_;
   Ending ends_by_ = Ending::process_killed;
-  Duration lateness_{};          // of all alarms
+  Duration lateness_{};  // of all alarms
+  bool disk_is_full_ = false;
+  std::optional<test::FileOperation> fails_next_;
+  bool call_has_failed_ = false;  // in this life
+  bool gives_up_ = false;
+  bool has_given_up_ = false;
+  bool is_damaged_ = false;  // the disk
+  bool refuses_ = false;
+  std::unique_ptr<test::MemoryFiles> old_disk_;
   TimePoint undisturbed_since_;  // no pause since then
   // Of those that last, only the newest of a kind ends it.
   std::uint64_t slow_disk_phase_ = 0;
+  std::uint64_t full_disk_phase_ = 0;
   std::uint64_t slow_cpu_phase_ = 0;
   std::uint64_t late_phase_ = 0;
 };

@@ -22,7 +22,9 @@ struct Command {
   std::optional<std::uint64_t> seed;
   std::string seeds;
   std::vector<std::size_t> without;
-  std::vector<std::string> faults;
+  std::vector<std::string> only;
+  std::vector<std::string> with;
+  std::vector<std::string> no;
   bool list_faults = false;
   Campaign campaign;
 };
@@ -39,18 +41,28 @@ bool read_range(std::string_view text, Campaign& campaign) {
          read_number(text.substr(dots + 2), campaign.last) && campaign.first <= campaign.last;
 }
 
-std::optional<std::string> take_faults(Command& command) {
-  for (const std::string& name : command.faults) {
+// The first name that no fault has, if there is one.
+std::optional<std::string> read_names(const std::vector<std::string>& names, FaultSet& faults) {
+  for (const std::string& name : names) {
     const std::optional<Fault> fault = fault_named(name);
     if (!fault) {
-      return fmt::format("no fault is called {}; --list-faults lists them", name);
+      return name;
     }
-    if (!command.campaign.only) {
-      command.campaign.only.emplace();
-    }
-    command.campaign.only->add(*fault);
+    faults.add(*fault);
   }
   return std::nullopt;
+}
+
+std::optional<std::string> take_faults(const Command& command, FaultChoice& choice) {
+  if (!command.only.empty()) {
+    choice.only.emplace();
+  }
+  FaultSet only;
+  std::optional<std::string> unknown = read_names(command.only, choice.only ? *choice.only : only);
+  unknown = unknown ? unknown : read_names(command.with, choice.with);
+  unknown = unknown ? unknown : read_names(command.no, choice.without);
+  return unknown ? std::optional(fmt::format("no fault is called {}; --list-faults lists them", *unknown))
+                 : std::nullopt;
 }
 
 // What is wrong with the command, if something is.
@@ -69,13 +81,15 @@ std::optional<std::string> complete(Command& command) {
   for (const std::size_t number : command.without) {
     campaign.without.set(number);
   }
-  return take_faults(command);
+  return take_faults(command, campaign.faults);
 }
 
-void list_faults() {
+std::string list_of_faults() {
+  std::string list;
   for (const FaultKind& kind : all_faults()) {
-    fmt::print("{:16} {}\n", kind.name, kind.what);
+    list += fmt::format("  {:18}{}{}\n", kind.name, kind.what, kind.by_default ? "" : " (only with --with or --only)");
   }
+  return list;
 }
 
 void add_options(CLI::App& app, Command& command) {
@@ -88,8 +102,11 @@ void add_options(CLI::App& app, Command& command) {
   app.add_option("--without", command.without,
                  "Do not look at the invariant of this number (docs/invariants.md); may be given several times")
       ->check(CLI::Range(std::size_t{1}, invariant_count));
-  app.add_option("--faults", command.faults, "Make these faults (F,G,…) in every seed, and no others")->delimiter(',');
+  app.add_option("--only", command.only, "Make these faults (F,G,…) in every seed, and no others")->delimiter(',');
+  app.add_option("--with", command.with, "Make these faults in every seed, too")->delimiter(',');
+  app.add_option("--no", command.no, "Make these faults in no seed")->delimiter(',');
   app.add_flag("--list-faults", command.list_faults, "List the faults");
+  app.footer("Faults (each seed draws which of them it makes, and how often):\n" + list_of_faults());
   app.add_flag("--trace", command.campaign.trace, "Print what happens, one event a line");
   app.add_flag("--all-reached", command.campaign.all_reached,
                "Fail unless every rare place in the code was reached by some seed");
@@ -111,7 +128,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : strata::sim::usage_error;
   }
   if (command.list_faults) {
-    strata::sim::list_faults();
+    fmt::print("{}", strata::sim::list_of_faults());
     return 0;
   }
   if (const auto wrong = strata::sim::complete(command)) {

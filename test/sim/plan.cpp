@@ -20,24 +20,28 @@ FaultWeights draw_weights(Random& random) {
   for (const FaultKind& kind : all_faults()) {
     const bool happens = random.chance(share);
     const std::uint64_t weight = random.below(10) + 1;
-    weights[kind.fault] = happens && !none ? weight : 0;
+    weights[kind.fault] = happens && !none && kind.by_default ? weight : 0;
   }
   return weights;
 }
 
-void restrict(FaultWeights& weights, const FaultSet& only) {
+void choose(FaultWeights& weights, const FaultChoice& choice) {
   for (const FaultKind& kind : all_faults()) {
-    const std::uint64_t weight = std::max<std::uint64_t>(weights[kind.fault], 1);
-    weights[kind.fault] = only.contains(kind.fault) ? weight : 0;
+    const Fault fault = kind.fault;
+    const bool wanted = choice.with.contains(fault) || (choice.only && choice.only->contains(fault));
+    const bool excluded = choice.without.contains(fault) || (choice.only && !wanted);
+    if (excluded) {
+      weights[fault] = 0;
+    } else if (wanted) {
+      weights[fault] = std::max<std::uint64_t>(weights[fault], 1);
+    }
   }
 }
 
-void draw_faults(Random& random, const std::optional<FaultSet>& only, Plan& plan) {
+void draw_faults(Random& random, const FaultChoice& choice, Plan& plan) {
   FaultWeights& faults = plan.faults;
   faults = draw_weights(random);
-  if (only) {
-    restrict(faults, *only);
-  }
+  choose(faults, choice);
   // At `written` a loss of power may cost what was acknowledged.
   if (plan.ack != Durability::synced) {
     faults[Fault::power_loss] = 0;
@@ -87,7 +91,7 @@ void draw_machine(Random& random, Plan& plan) {
 }
 
 void draw_node(Random& random, Plan& plan) {
-  constexpr std::array<std::size_t, 12> sizes{3, 3, 3, 3, 3, 3, 1, 2, 4, 5, 5, 7};
+  constexpr std::array<std::size_t, 13> sizes{3, 3, 3, 3, 3, 3, 1, 2, 4, 5, 5, 6, 7};
   plan.nodes = random.one_of(sizes);
   plan.election_timeout = milliseconds(random.between(150, 600));
   plan.heartbeat_interval = plan.election_timeout / random.between(4, 12);
@@ -122,12 +126,12 @@ void draw_load(Random& random, Plan& plan) {
 
 }  // namespace
 
-Plan draw_plan(std::uint64_t seed, const std::optional<FaultSet>& only) {
+Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
   Random random(seed, Purpose::plan);
   Plan plan;
   plan.seed = seed;
   draw_node(random, plan);
-  draw_faults(random, only, plan);
+  draw_faults(random, choice, plan);
   draw_network(random, plan);
   draw_machine(random, plan);
   draw_load(random, plan);

@@ -57,8 +57,8 @@ struct Plan {
   Duration end_at = std::chrono::seconds(50);
 };
 
-// What `sim --seed` runs. Given `only`, these faults happen in it and no others; all else is as ever.
-Plan draw_plan(std::uint64_t seed, const std::optional<FaultSet>& only = {});
+// What `sim --seed` runs. A choice changes nothing but the faults.
+Plan draw_plan(std::uint64_t seed, const FaultChoice& choice = {});
 // Nothing goes wrong: for scenarios, which make their own trouble.
 Plan quiet_plan(std::uint64_t seed);
 

@@ -98,6 +98,11 @@ Result<void> Process::start() {
   return {};
 }
 
+void Process::step_clocks(Duration by) {
+  loop_clock_.step(by);
+  fsync_clock_.step(by);
+}
+
 void Process::kill() {
   if (actors_) {
     actors_->abandon();

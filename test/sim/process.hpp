@@ -23,6 +23,7 @@ class Process final : public actors::PeerTransport, public actors::ClientReplies
   Result<void> start();
   // The threads of the machine are halted: everything is gone as by kill -9.
   void kill();
+  void step_clocks(Duration by);
 
   actors::NodeActors& actors() { return *actors_; }
   bool stopping() const { return stopping_; }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/assert.hpp"
 #include "sim/faults.hpp"
@@ -26,7 +27,7 @@ class RandomRun {
     static_cast<void>(
         in_trouble() &&
         demand(comes_up(), Invariant::starts_and_stops, "a node does not stop in the time that it was given") &&
-        finds_leader() && goes_on() && falls_silent() && answers_everywhere() && becomes_equal());
+        enough_are_sound() && finds_leader() && goes_on() && falls_silent() && answers_everywhere() && becomes_equal());
     if (!world_.failure()) {
       for (const NodeId node : world_.nodes()) {
         if (world_.machine(node).is_up()) {
@@ -90,6 +91,14 @@ class RandomRun {
           return std::ranges::none_of(world_.core(), [&](NodeId node) { return world_.machine(node).is_stopping(); });
         },
         time_to_stop + std::chrono::seconds(1));
+  }
+
+  // Whose disk is not what it was may refuse to start. Without a majority nothing more is demanded.
+  bool enough_are_sound() {
+    std::vector<NodeId> sound = world_.core();
+    std::erase_if(sound, [&](NodeId node) { return world_.machine(node).refuses(); });
+    world_.set_core(sound);
+    return sound.size() > world_.plan().nodes / 2;
   }
 
   bool finds_leader() {

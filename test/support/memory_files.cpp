@@ -4,63 +4,9 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "support/memory_node.hpp"
 
 namespace strata::test {
-
-// What a directory does not yet hold for good.
-struct MemoryFiles::Change {
-  std::string erased;          // a name, or empty
-  std::string set;             // a name, or empty
-  std::shared_ptr<Node> node;  // what `set` names
-};
-
-// A file's content, whatever its names.
-struct MemoryFiles::Node {
-  // What a write left in the sectors that it touched, whole sectors but for the last one of the file.
-  struct Written {
-    std::uint64_t first_sector;
-    Bytes content;
-  };
-  using Versions = std::map<std::uint64_t, std::vector<BytesView>>;  // of each sector, oldest first
-
-  Bytes current;  // as the process sees it
-  Bytes synced;
-  std::vector<Written> unsynced;  // since the last sync, oldest first
-
-  bool has_unsynced_size() const { return current.size() != synced.size(); }
-
-  void write(std::uint64_t offset, BytesView bytes) {
-    if (current.size() < offset + bytes.size()) {
-      current.resize(offset + bytes.size(), '\0');
-    }
-    if (bytes.empty()) {
-      return;
-    }
-    bytes.copy(current.data() + offset, bytes.size());
-    const std::uint64_t first = offset / sector_size;
-    const std::uint64_t end = (offset + bytes.size() + sector_size - 1) / sector_size;
-    unsynced.push_back({first, current.substr(first * sector_size, (end - first) * sector_size)});
-  }
-
-  void sync() {
-    synced.resize(current.size(), '\0');
-    for (const auto& [first_sector, content] : unsynced) {
-      content.copy(synced.data() + first_sector * sector_size, content.size());
-    }
-    unsynced.clear();
-  }
-
-  // Views into `unsynced`.
-  Versions versions() const {
-    Versions versions;
-    for (const auto& [first_sector, content] : unsynced) {
-      for (std::uint64_t start = 0; start < content.size(); start += sector_size) {
-        versions[first_sector + start / sector_size].push_back(BytesView(content).substr(start, sector_size));
-      }
-    }
-    return versions;
-  }
-};
 
 namespace {
 
@@ -107,6 +53,14 @@ class MemoryFiles::OpenFile final : public wal::File {
       return *refused;
     }
     bytes = bytes.substr(0, machine_.most_written_);
+    if (machine_.full_) {
+      const std::uint64_t size = node_->current.size();
+      const std::size_t room = size - std::min(offset, size);
+      if (room == 0 && !bytes.empty()) {
+        return error_of(ErrorKind::no_space, "write, the disk is full:", path_);
+      }
+      bytes = bytes.substr(0, room);
+    }
     node_->write(offset, bytes);
     return bytes.size();
   }
@@ -125,11 +79,14 @@ class MemoryFiles::OpenFile final : public wal::File {
   Result<void> sync() override {
     const std::lock_guard guard(machine_.mutex_);
     auto refused = refuse({FileOperation::sync, path_});
+    if (refused && std::exchange(machine_.forgets_, false)) {
+      node_->unsynced.clear();
+    }
     failed_ = failed_ || refused;
     if (failed_) {
       return refused.value_or(error_of(ErrorKind::io, "sync (an earlier sync of it has failed)", path_));
     }
-    node_->sync();
+    machine_.sync(*node_);
     return {};
   }
 
@@ -221,14 +178,17 @@ void MemoryFiles::kill_process() {
   end_process();
 }
 
-void MemoryFiles::decide_content(Node& node, const Chooser& choose) {
+void MemoryFiles::decide_content(Node& node, const Chooser& choose, bool garbled) {
   Bytes survived = node.synced;
   if (node.has_unsynced_size() && choose(2) == 1) {
     survived.resize(node.current.size(), '\0');
   }
   for (const auto& [sector, written] : node.versions()) {
-    const std::size_t choice = choose(written.size() + 1);
     const std::uint64_t start = sector * sector_size;
+    if (garbled) {
+      garble(survived, start, written.back(), choose);
+    }
+    const std::size_t choice = choose(written.size() + 1);
     if (choice > 0 && start < survived.size()) {
       const BytesView version = written[choice - 1];
       const std::size_t count = std::min<std::size_t>(version.size(), survived.size() - start);
@@ -240,12 +200,12 @@ void MemoryFiles::decide_content(Node& node, const Chooser& choose) {
   node.current = std::move(survived);
 }
 
-void MemoryFiles::lose_power(const Chooser& choose) {
+void MemoryFiles::lose_power(const Chooser& choose, bool garbled) {
   const std::lock_guard guard(mutex_);
   end_process();
   for (const std::weak_ptr<Node>& weak : nodes_) {
     if (const std::shared_ptr<Node> node = weak.lock()) {
-      decide_content(*node, choose);
+      decide_content(*node, choose, garbled);
     }
   }
   for (const Change& change : changes_) {
@@ -271,24 +231,28 @@ std::size_t MemoryFiles::undecided() const {
 std::unique_ptr<MemoryFiles> MemoryFiles::copy() const {
   const std::lock_guard guard(mutex_);
   auto other = std::make_unique<MemoryFiles>();
+  copy_files_to(*other);
+  return other;
+}
+
+void MemoryFiles::copy_files_to(MemoryFiles& other) const {
   std::map<std::shared_ptr<Node>, std::shared_ptr<Node>> copies{{nullptr, nullptr}};
   for (const std::weak_ptr<Node>& weak : nodes_) {
     if (const std::shared_ptr<Node> node = weak.lock()) {
       copies[node] = std::make_shared<Node>(*node);
-      other->nodes_.push_back(copies[node]);
+      other.nodes_.push_back(copies[node]);
     }
   }
   for (const auto& [name, node] : names_) {
-    other->names_[name] = copies.at(node);
+    other.names_[name] = copies.at(node);
   }
   for (const auto& [name, node] : durable_names_) {
-    other->durable_names_[name] = copies.at(node);
+    other.durable_names_[name] = copies.at(node);
   }
   for (const Change& change : changes_) {
-    other->changes_.push_back({change.erased, change.set, copies.at(change.node)});
+    other.changes_.push_back({change.erased, change.set, copies.at(change.node)});
   }
-  other->directories_ = directories_;
-  return other;
+  other.directories_ = directories_;
 }
 
 Bytes MemoryFiles::content(const std::string& path) const {

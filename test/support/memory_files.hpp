@@ -57,6 +57,12 @@ Chooser keep_everything();
 // The same choices for the same seed, whatever the compiler.
 Chooser choose_by_seed(std::uint64_t seed);
 
+// How a disk may spoil what it says is synced.
+enum class Spoiling {
+  lost,         // a sector stays as it was
+  misdirected,  // and what it should have held stands in another sector of the file
+};
+
 // Any thread may call anything; one call runs at a time. The machine outlives the files and locks it hands out.
 class MemoryFiles final : public wal::FileSystem {
  public:
@@ -69,6 +75,17 @@ class MemoryFiles final : public wal::FileSystem {
   // The most that one write takes. At least 1.
   void set_most_written(std::size_t bytes);
 
+  // Whether the disk is full: then no file grows. A write takes what its file has room for, and nothing more
+  // (no_space).
+  void set_full(bool full);
+
+  // The next sync that fails drops what was to be synced, as Linux does: the process goes on seeing it, and every later
+  // sync, by a file that is opened then, says that all is well.
+  void forget_at_failed_sync();
+  // The next sync that has anything to do spoils one sector of it, which `choose` picks. The process does not see it,
+  // until the power is lost.
+  void spoil_next_sync(Spoiling spoiling, Chooser choose);
+
   // Calls made so far, failed ones included; reads, sizes and lists do not count, they change nothing.
   std::uint64_t calls() const;
   // From the call with this number on (counting from 0, as calls() does) every call fails and has no effect.
@@ -78,12 +95,19 @@ class MemoryFiles final : public wal::FileSystem {
   void kill_process();
   // The machine is dead as well: what was not synced is decided by `choose`, in a fixed order: for each file by its
   // age, its size (when it grew) and then each sector with its versions, and for each directory change whether it
-  // happened.
-  void lose_power(const Chooser& choose);
+  // happened. With `garbled` each sector is asked for once more: 1 of 4 becomes garbage, as far as its bytes were about
+  // to change; what was synced and was not to change stays.
+  void lose_power(const Chooser& choose, bool garbled = false);
   // How many choices lose_power would ask for at this moment.
   std::size_t undecided() const;
   // Another machine with the same disk, synced and unsynced; no process runs on it, and no fault is set.
   std::unique_ptr<MemoryFiles> copy() const;
+
+  // One bit of one file that was synced is another from now on. False when nothing was.
+  bool rot(const Chooser& choose);
+  // Another disk, empty, or one that holds what `other` holds. No process runs.
+  void replace();
+  void become(const MemoryFiles& other);
 
   // For tests that look and damage. The content of a file that exists; setting makes it durable, name included.
   Bytes content(const std::string& path) const;
@@ -119,11 +143,19 @@ class MemoryFiles final : public wal::FileSystem {
   std::shared_ptr<Node> add_node();
   void change(Change change);
   static void apply(Names& names, const Change& change);
-  void decide_content(Node& node, const Chooser& choose);
+  static void garble(Bytes& survived, std::uint64_t start, BytesView newest, const Chooser& choose);
+  void decide_content(Node& node, const Chooser& choose, bool garbled);
+  void sync(Node& node);
+  void copy_files_to(MemoryFiles& other) const;
+  void erase_all();
   void end_process();
 
   mutable std::mutex mutex_;
   std::function<std::optional<Error>(const FileCall&)> fault_;
+  bool full_ = false;
+  bool forgets_ = false;  // at the next sync that fails
+  Spoiling spoiling_ = Spoiling::lost;
+  Chooser spoils_;  // the next sync
   std::size_t most_written_ = std::numeric_limits<std::size_t>::max();
   std::uint64_t calls_ = 0;
   std::optional<std::uint64_t> stop_at_;
