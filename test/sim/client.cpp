@@ -50,6 +50,12 @@ Bytes Client::draw_key() {
   return fmt::format("key-{}", one_key_ ? 0 : number);
 }
 
+Bytes Client::draw_key_to_get() {
+  const Bytes key = draw_key();
+  const bool empty = random_.chance(surroundings_.plan.empty);
+  return empty && !empty_keys_.empty() ? empty_keys_[random_.below(empty_keys_.size())] : key;
+}
+
 void Client::schedule_next() {
   surroundings_.scheduler.after(random_.skewed(surroundings_.plan.think_time), [this] { next_request(); });
 }
@@ -70,11 +76,10 @@ void Client::watch(Number number) {
 
 void Client::draw_request(bool extra) {
   const Plan& plan = surroundings_.plan;
-  const Bytes key = draw_key();
   const bool is_set = random_.chance(plan.sets);
   const bool is_large = random_.chance(plan.large);
   const std::size_t size = random_.below((is_large ? plan.large_value_size : plan.value_size) + 1);
-  const Number number = is_set ? draw_set(key, size) : get(favourite_, key);
+  const Number number = is_set ? draw_set(draw_key(), size) : get(favourite_, draw_key_to_get());
   Request& request = requests_.at(number);
   request.slot = true;
   request.extra = extra;
@@ -82,6 +87,9 @@ void Client::draw_request(bool extra) {
 }
 
 Client::Number Client::draw_set(const Bytes& key, std::size_t value_size) {
+  if (random_.chance(surroundings_.plan.empty)) {
+    return set_empty(favourite_);
+  }
   const std::uint64_t kind = random_.below(1000);
   if (kind < surroundings_.plan.once) {
     return begin_once(key, value_size);
@@ -98,7 +106,11 @@ Client::Number Client::begin_once(const Bytes& key, std::size_t value_size) {
   }
   const std::uint32_t session = free_sessions_.back();
   free_sessions_.pop_back();
-  return set_once(favourite_, key, value_size, session);
+  const Number number = set_once(favourite_, key, value_size, session);
+  if (random_.chance(surroundings_.plan.impatient)) {
+    repeat(number, draw_node());
+  }
+  return number;
 }
 
 void Client::burst(std::size_t requests) {
@@ -137,6 +149,18 @@ Client::Number Client::set(NodeId node, const Bytes& key, std::size_t value_size
   set.key = key;
   set.value = value_of(request.name, value_size);
   surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {}", id_, node, last_number_ + 1);
+  return send(node, std::move(set), request);
+}
+
+Client::Number Client::set_empty(NodeId node) {
+  Request request;
+  request.name = write_name(id_, last_number_ + 1);
+  const Bytes key = key_of_empty(request.name);
+  empty_keys_.push_back(key);
+  request.operation = surroundings_.history.invoke_set(key, request.name, surroundings_.scheduler.now());
+  wire::SetRequest set;
+  set.key = key;
+  surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {}, of nothing", id_, node, last_number_ + 1);
   return send(node, std::move(set), request);
 }
 
@@ -282,7 +306,7 @@ void Client::settle(Number, Request& request, const wire::ReplyBody& body) {
     judge(history.stored(request.operation, stored->revision, committed, now));
   } else if (const auto* found = std::get_if<wire::GetReply>(&body)) {
     const CommittedSet* committed = surroundings_.oracles.committed(found->revision);
-    request.name = name_in(found->value).value_or(WriteName());
+    request.name = name_of(found->key, found->value).value_or(WriteName());
     request.revision = found->revision;
     seen_[found->key] = std::max(seen_[found->key], found->revision);
     judge(history.found(request.operation, found->value, found->revision, committed, now));

@@ -52,6 +52,8 @@ class Client {
   // One request.
   Number set(NodeId node, const Bytes& key, std::size_t value_size);
   Number get(NodeId node, const Bytes& key);
+  // A SET of nothing, to a key of its own.
+  Number set_empty(NodeId node);
   // A SET with IF: stored only over the revision of the key that this client saw last.
   Number set_if(NodeId node, const Bytes& key, std::size_t value_size);
   // A SET that may be repeated, at any node and as often as wanted: it is done once. Errors leave it open to be
@@ -101,6 +103,7 @@ class Client {
   void judge(const std::optional<std::string>& wrong);
   NodeId draw_node();
   Bytes draw_key();
+  Bytes draw_key_to_get();
 
   std::uint32_t id_;
   ClientSurroundings& surroundings_;
@@ -115,6 +118,7 @@ class Client {
   std::map<Bytes, LogIndex> seen_;            // the newest revision of a key that this client saw
   std::vector<std::uint32_t> free_sessions_;  // of the running load; 0 is not among them
   std::uint32_t sessions_ = 0;
+  std::vector<Bytes> empty_keys_;
   std::map<Number, Number> repeats_;  // of what: each copy of a request has a number of its own
 };
 

@@ -11,6 +11,20 @@ void Faults::start() {
   running_ = true;
   world_.network().set_faults(world_.plan().network);
   schedule_next();
+  if (world_.plan().at_elections > 0) {
+    watch_elections();
+  }
+}
+
+// Between the election and its first entry on a majority is where most of the hard cases begin.
+void Faults::watch_elections() {
+  later(std::chrono::milliseconds(1), [this] {
+    const std::size_t elections = world_.oracles().elections();
+    if (std::exchange(elections_, elections) < elections && random_.chance(world_.plan().at_elections)) {
+      strike_some();
+    }
+    watch_elections();
+  });
 }
 
 void Faults::stop() {
@@ -114,9 +128,19 @@ const std::array<Faults::Strike, fault_kinds>& Faults::strikes() {
 
 void Faults::schedule_next() {
   later(draw(world_.plan().between_faults), [this] {
-    strike_any();
+    strike_some();
     schedule_next();
   });
+}
+
+void Faults::strike_some() {
+  constexpr int most = 5;
+  for (int struck = 0; struck < most; ++struck) {
+    strike_any();
+    if (!random_.chance(world_.plan().together)) {
+      return;
+    }
+  }
 }
 
 void Faults::strike_any() {

@@ -32,6 +32,8 @@ class Faults {
   static const std::array<Strike, fault_kinds>& strikes();
 
   void schedule_next();
+  void watch_elections();
+  void strike_some();
   void strike_any();
   void choose_core();
   void leave_away(const std::vector<NodeId>& away);
@@ -98,6 +100,7 @@ class Faults {
   Random random_;
   bool running_ = false;
   bool looks_for_given_up_ = false;
+  std::size_t elections_ = 0;  // seen
 };
 
 }  // namespace strata::sim

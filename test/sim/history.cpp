@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
+#include <string_view>
+#include <system_error>
 
 #include "base/assert.hpp"
 #include "sim/linearizability.hpp"
@@ -12,6 +15,7 @@ namespace strata::sim {
 
 namespace {
 
+constexpr std::string_view empty_prefix = "empty-";
 constexpr std::uint64_t value_magic = 0x65756c6176206d73;
 
 std::string describe(WriteName name) {
@@ -41,6 +45,21 @@ std::optional<WriteName> name_in(BytesView value) {
     return std::nullopt;
   }
   return name;
+}
+
+Bytes key_of_empty(WriteName name) {
+  return fmt::format("{}{}", empty_prefix, name.value);
+}
+
+std::optional<WriteName> name_of(BytesView key, BytesView value) {
+  if (!value.empty()) {
+    return name_in(value);
+  }
+  std::uint64_t number = 0;
+  const BytesView digits = key.starts_with(empty_prefix) ? key.substr(empty_prefix.size()) : BytesView();
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size();
+  return whole ? std::optional(WriteName(number)) : std::nullopt;
 }
 
 History::Operation History::invoke_set(const Bytes& key, WriteName name, TimePoint now,
@@ -93,7 +112,7 @@ std::optional<std::string> History::stored(Operation operation, LogIndex revisio
 std::optional<std::string> History::found(Operation operation, BytesView value, LogIndex revision,
                                           const CommittedSet* committed, TimePoint now) {
   Record& record = records_[operation];
-  const std::optional<WriteName> name = name_in(value);
+  const std::optional<WriteName> name = name_of(record.key->first, value);
   if (!name || committed == nullptr || committed->name != *name || committed->key != record.key->first) {
     return fmt::format("a GET of {} found a value at revision {} that is not what the log has there", record.key->first,
                        revision);

@@ -22,6 +22,10 @@ WriteName write_name(std::uint32_t client, std::uint64_t number);
 Bytes value_of(WriteName name, std::size_t size);
 // Nothing when it is no value that value_of makes.
 std::optional<WriteName> name_in(BytesView value);
+// An empty value names nothing: so it is written to a key that is written once, and that names the SET.
+Bytes key_of_empty(WriteName name);
+// Of what was written to `key`.
+std::optional<WriteName> name_of(BytesView key, BytesView value);
 
 // What the log says about an index, as far as a reply is concerned.
 struct CommittedSet {

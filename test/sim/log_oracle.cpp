@@ -135,7 +135,7 @@ void LogOracle::learn(NodeId node, const Entry& entry) {
     return;
   }
   const auto command = kv::decode_command(entry.payload());
-  const auto name = command ? name_in(command->value) : std::nullopt;
+  const auto name = command ? name_of(command->key, command->value) : std::nullopt;
   if (!name) {
     fail(Invariant::log_matching, node, fmt::format("has a command at index {} that no client gave", entry.index));
     return;

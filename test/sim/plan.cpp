@@ -48,6 +48,12 @@ void draw_faults(Random& random, const FaultChoice& choice, Plan& plan) {
     faults[Fault::wide_power_loss] = 0;
   }
   plan.between_faults = milliseconds(random.between(100, 3000));
+  const bool some_together = random.chance(500);
+  const std::uint64_t together = 1 + random.below(600);
+  plan.together = some_together ? together : 0;
+  const bool some_at_elections = random.chance(400);
+  const std::uint64_t at_elections = 1 + random.below(1000);
+  plan.at_elections = some_at_elections ? at_elections : 0;
   plan.down_time = milliseconds(random.between(10, 3000));
   plan.fault_time = milliseconds(random.between(10, 3000));
   const std::uint64_t some_stay_away = random.below(600);
@@ -71,7 +77,8 @@ void draw_network(Random& random, Plan& plan) {
   network.reordered_by = milliseconds(random.between(1, 200));
   network.delayed = draw(Fault::delay, 100);
   network.delayed_by = milliseconds(random.between(1, 500));
-  network.replayed = draw(Fault::replay, 50);
+  const std::uint64_t much_is_replayed = random.chance(200) ? 400 : 50;
+  network.replayed = draw(Fault::replay, much_is_replayed);
   network.replayed_by = milliseconds(random.between(10, 10'000));
   network.stale = draw(Fault::old_life, 1000);
   network.stale_by = milliseconds(random.between(0, 3000));
@@ -117,7 +124,16 @@ void draw_load(Random& random, Plan& plan) {
   plan.large = random.chance(300) ? 1 + random.below(20) : 0;
   const std::uint64_t largest = random.chance(50) ? 1 << 20 : 64 << 10;
   plan.large_value_size = random.below(largest) + 1;
+  const bool some_are_empty = random.chance(300);
+  const std::uint64_t empty = 1 + random.below(50);
+  plan.empty = some_are_empty ? empty : 0;
   plan.sets = 100 + random.below(801);
+  const bool some_are_impatient = random.chance(400);
+  const std::uint64_t impatient = 1 + random.below(500);
+  plan.impatient = some_are_impatient ? impatient : 0;
+  const bool gives_up_early = random.chance(300);
+  const Duration patience = milliseconds(random.between(20, 2000));
+  plan.client_patience = gives_up_early ? patience : Duration(seconds(8));
   plan.once = random.below(501);
   plan.conditional = random.below(301);
   const auto clients = static_cast<std::int64_t>(plan.clients * plan.in_flight);

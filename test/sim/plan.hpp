@@ -39,15 +39,19 @@ struct Plan {
   std::size_t value_size = 100;  // at most
   std::uint64_t large = 0;       // of the SETs, in thousandths: with a value of up to
   std::size_t large_value_size = 0;
+  std::uint64_t empty = 0;        // of the SETs: with an empty value, each to a key of its own; of the GETs: of such a key
   std::uint64_t sets = 500;       // in thousandths of all requests
   std::uint64_t once = 0;         // of the SETs: with ONCE, repeated until one is answered OK
   std::uint64_t conditional = 0;  // and with IF
+  std::uint64_t impatient = 0;    // of those with ONCE: sent to two nodes at the same time
   Duration think_time = std::chrono::milliseconds(10);
   Duration client_patience = std::chrono::seconds(8);
 
   NetworkFaults network;  // while there are faults
   FaultWeights faults;
   Duration between_faults = std::chrono::seconds(1);
+  std::uint64_t together = 0;      // in thousandths: when a fault strikes, another does at the same moment, and so on
+  std::uint64_t at_elections = 0;  // in thousandths: one strikes at the moment when a node begins to lead
   Duration down_time = std::chrono::milliseconds(500);
   Duration fault_time = std::chrono::milliseconds(500);  // of what lasts: pauses, partitions, slow disks
   std::uint64_t some_stay_away = 0;  // in thousandths: in the end no more than a majority, or a few more, come back
