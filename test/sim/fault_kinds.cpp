@@ -18,6 +18,7 @@ constexpr std::array<FaultKind, fault_kinds> kinds{{
     {Fault::old_life, "old-life", "what was sent by or to an earlier life of a node arrives in its next one"},
     {Fault::damage, "damage", "a bit of a message is flipped on its way"},
     {Fault::high_water, "high-water", "short queues: what does not fit is lost, what is sent later arrives"},
+    {Fault::client_drop, "client-drop", "what clients ask and what they are answered is lost"},
     {Fault::clog, "clog", "one way between two nodes holds everything back for a while"},
     {Fault::swizzle_clog, "swizzle-clog", "some nodes are clogged one by one, and opened in another order"},
     {Fault::flap, "flap", "the connection of two nodes breaks again and again, with what is on it"},

@@ -21,6 +21,7 @@ enum class Fault : std::uint8_t {
   old_life,
   damage,
   high_water,
+  client_drop,
   // The network, now and then.
   clog,
   swizzle_clog,

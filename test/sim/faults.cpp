@@ -10,6 +10,7 @@ Faults::Faults(World& world) : world_(world), random_(world.plan().seed, Purpose
 void Faults::start() {
   running_ = true;
   world_.network().set_faults(world_.plan().network);
+  world_.lose_for_clients(world_.plan().lost_for_clients);
   schedule_next();
   if (world_.plan().at_elections > 0) {
     watch_elections();
@@ -30,9 +31,10 @@ void Faults::watch_elections() {
 void Faults::stop() {
   running_ = false;
   NetworkFaults calm;
-  calm.typical_delay = std::min<Duration>(world_.plan().network.typical_delay, std::chrono::milliseconds(2));
+  calm.typical_delay = std::min<Duration>(world_.plan().network.typical_delay, std::chrono::microseconds(200));
   world_.network().set_faults(calm);
   world_.network().heal();
+  world_.lose_for_clients(0);
   calm_load();
   choose_core();
   for (const NodeId node : world_.core()) {

@@ -387,6 +387,47 @@ TEST_CASE("bursts and reconnecting clients send at once, and leave what they wai
   trouble.gets_well();
 }
 
+std::uint64_t lives_after(std::uint64_t at_elections, std::uint64_t together) {
+  Plan plan = quiet_plan(1);
+  plan.faults[Fault::kill] = 1;
+  plan.between_faults = std::chrono::hours(1);
+  plan.at_elections = at_elections;
+  plan.together = together;
+  World world(plan);
+  Faults faults(world);
+  world.start_all();
+  faults.start();
+  world.run_for(seconds(10));
+  CHECK(world.failure().value_or("") == "");
+  std::uint64_t lives = 0;
+  for (const NodeId node : world.nodes()) {
+    lives += world.machine(node).life();
+  }
+  return lives;
+}
+
+TEST_CASE("faults strike at elections, and several at once") {
+  CHECK(lives_after(0, 0) == 3);
+  const std::uint64_t one_at_a_time = lives_after(1000, 0);
+  CHECK(one_at_a_time > 3);
+  CHECK(lives_after(1000, 999) > one_at_a_time);
+}
+
+TEST_CASE("an empty value is stored and read, and its key tells whose it is") {
+  const WriteName name = write_name(3, 7);
+  CHECK((name_of(key_of_empty(name), "") == name));
+  CHECK((name_of("key-1", value_of(name, 30)) == name));
+  CHECK_FALSE(name_of("key-1", "").has_value());
+  CHECK_FALSE(name_of("empty-", "").has_value());
+  Trouble trouble;
+  Client& client = trouble.world.client(0);
+  const Client::Number stored = client.set_empty(NodeId(1));
+  REQUIRE(trouble.world.settles(client, stored, seconds(5)));
+  const Client::Number read = client.get(NodeId(2), key_of_empty(client.value(stored)));
+  REQUIRE(trouble.world.settles(client, read, seconds(5)));
+  CHECK((client.value(read) == client.value(stored)));
+}
+
 TEST_CASE("in the end all come back, or a majority that does without the others") {
   std::size_t with_all = 0;
   std::size_t without = 0;

@@ -85,6 +85,7 @@ void draw_network(Random& random, Plan& plan) {
   network.damaged = draw(Fault::damage, 20);
   const std::uint64_t high_water = draw(Fault::high_water, 20);
   network.high_water = high_water > 0 ? high_water : 1000;
+  plan.lost_for_clients = draw(Fault::client_drop, 200);
 }
 
 void draw_machine(Random& random, Plan& plan) {
@@ -110,6 +111,9 @@ void draw_node(Random& random, Plan& plan) {
   const bool small_cache = random.chance(500) && plan.nodes > 1;  // for peers that are far behind
   plan.cache_bytes = small_cache ? random.below(20'000) : 64 << 20;
   plan.segment_size = (std::uint64_t{4} << random.below(7)) << 10;
+  const bool takes_snapshots = random.chance(600);
+  const std::size_t snapshot_log_size = (std::size_t{2} << random.below(8)) << 10;
+  plan.snapshot_log_size = takes_snapshots ? snapshot_log_size : 0;
 }
 
 void draw_load(Random& random, Plan& plan) {

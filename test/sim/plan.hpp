@@ -48,6 +48,7 @@ struct Plan {
   Duration client_patience = std::chrono::seconds(8);
 
   NetworkFaults network;  // while there are faults
+  std::uint64_t lost_for_clients = 0;  // while there are faults, in thousandths, each way
   FaultWeights faults;
   Duration between_faults = std::chrono::seconds(1);
   std::uint64_t together = 0;      // in thousandths: when a fault strikes, another does at the same moment, and so on

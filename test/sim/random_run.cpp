@@ -107,7 +107,17 @@ class RandomRun {
                   Invariant::leader_in_calm, "in calm there is no serving leader after ten election timeouts");
   }
 
-  bool goes_on() { return world_.run_for(world_.plan().end_at - world_.plan().calm_at - time_for_answers); }
+  // A little later nobody has a reason to campaign any more.
+  bool goes_on() {
+    const Duration all = world_.plan().end_at - world_.plan().calm_at - time_for_answers;
+    const Duration settling = 10 * world_.plan().election_timeout;
+    if (!world_.run_for(settling)) {
+      return false;
+    }
+    const std::size_t elections = world_.oracles().elections();
+    return world_.run_for(all - settling) && demand(world_.oracles().elections() == elections,
+                                                    Invariant::leader_in_calm, "in calm the leader does not stay");
+  }
 
   // The nodes' own promise to answer is watched by the machines.
   bool falls_silent() {

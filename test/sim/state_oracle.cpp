@@ -52,7 +52,7 @@ void StateOracle::check_command(const kv::SetCommand& command, LogIndex index, c
 }
 
 void StateOracle::store(const kv::SetCommand& command, LogIndex index) {
-  if (const auto name = name_in(command.value)) {
+  if (const auto name = name_of(command.key, command.value)) {
     const auto [place, first] = stored_.try_emplace(name->value, index);
     if (!first) {
       violated_(Invariant::exactly_once,
