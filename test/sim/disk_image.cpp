@@ -1,6 +1,9 @@
 #include "sim/disk_image.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "wal/metadata.hpp"
@@ -9,7 +12,35 @@
 
 namespace strata::sim {
 
+namespace {
+
+// Nothing when the file is no snapshot (docs/wal_format.md).
+std::optional<LogIndex> snapshot_index(std::string_view name) {
+  constexpr std::string_view before = "snapshot-";
+  constexpr std::string_view after = ".snap";
+  if (!name.starts_with(before) || !name.ends_with(after)) {
+    return std::nullopt;
+  }
+  std::uint64_t index = 0;
+  std::from_chars(name.data() + before.size(), name.data() + name.size() - after.size(), index);
+  return LogIndex(index);
+}
+
+}  // namespace
+
 bool LogImage::holds(LogIndex index, Term term) {
+  return in_log(index, term) || in_snapshot(index);
+}
+
+// A file gets its name when it is whole and on stable storage.
+bool LogImage::in_snapshot(LogIndex index) const {
+  return std::ranges::any_of(disk_->names_in(data_directory, durable_), [&](const std::string& name) {
+    const auto last_included = snapshot_index(name);
+    return last_included && *last_included >= index;
+  });
+}
+
+bool LogImage::in_log(LogIndex index, Term term) {
   if (const std::uint64_t calls = disk_->calls(); calls != calls_seen_) {
     calls_seen_ = calls;
     read_on();

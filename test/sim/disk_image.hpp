@@ -20,14 +20,16 @@ class LogImage {
   // `durable`: what survives a loss of power for certain; otherwise what the running process sees.
   LogImage(NodeId node, const test::MemoryFiles& disk, bool durable) : node_(node), disk_(&disk), durable_(durable) {}
 
-  // The newest record for `index` is whole, and of this term. An entry whose segment was removed before it was looked
-  // at counts as held: a snapshot has it.
+  // The newest record for `index` is whole, and of this term; or a snapshot reaches as far. An entry whose segment was
+  // removed before it was looked at counts as held: a snapshot has it.
   bool holds(LogIndex index, Term term);
 
   // The process has begun anew: what it sees is what `durable` holds, and more perhaps.
   void begin_with(const LogImage& durable);
 
  private:
+  bool in_log(LogIndex index, Term term);
+  bool in_snapshot(LogIndex index) const;
   void read_on();
   bool read_record();
   bool next_segment();
