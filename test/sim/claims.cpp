@@ -102,7 +102,7 @@ void Claims::acknowledged(NodeId from, NodeId to, const raft::AppendEntriesRespo
   }
   const Term term = in_log ? core.log().term_at(message.matched) : Term();
   const bool leads = nodes_[to.value].leads_in == message.term;
-  if (!in_log || (leads && logs_.term_in_log(to, message.matched) != term)) {
+  if (!in_log || (leads && !logs_.may_hold(to, message.matched, term))) {
     fail(Invariant::match_index_is_true, from,
          fmt::format("tells node {} in term {} that their logs are equal up to {}, which they are not", to,
                      message.term, message.matched));

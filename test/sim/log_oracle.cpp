@@ -196,9 +196,13 @@ Term LogOracle::committed_term(LogIndex index) const {
   return index == LogIndex() || index.value > committed_.size() ? Term() : committed_[index.value - 1].term;
 }
 
-Term LogOracle::term_in_log(NodeId node, LogIndex index) const {
+bool LogOracle::may_hold(NodeId node, LogIndex index, Term term) const {
   const std::vector<Term>& log = logs_[node.value];
-  return index == LogIndex() || index.value > log.size() ? Term() : log[index.value - 1];
+  if (index == LogIndex() || index.value > log.size()) {
+    return index == LogIndex();
+  }
+  const Term known = log[index.value - 1];
+  return known == Term() || known == term;
 }
 
 }  // namespace strata::sim

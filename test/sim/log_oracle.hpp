@@ -44,8 +44,9 @@ class LogOracle {
   // 0: nothing is known to be committed there.
   Term committed_term(LogIndex index) const;
   LogIndex last_committed() const { return LogIndex(committed_.size()); }
-  // The term of the entry in the node's log; 0: it has none.
-  Term term_in_log(NodeId node, LogIndex index) const;
+  // False when the node's log ends before the entry or has one of another term there. What lies before the log's base is
+  // not known.
+  bool may_hold(NodeId node, LogIndex index, Term term) const;
 
  private:
   // There is one for an index and a term, ever, and one before it.

@@ -118,7 +118,7 @@ void Machine::start() {
   call_has_failed_ = false;
   gives_up_ = false;
   refuses_ = false;
-  undisturbed_since_ = surroundings_.scheduler.now();
+  disturb_until(surroundings_.scheduler.now());
   process_ = std::make_unique<Process>(*this);
   const Result<void> started = process_->start();
   if (started) {
