@@ -44,8 +44,8 @@ class LogOracle {
   // 0: nothing is known to be committed there.
   Term committed_term(LogIndex index) const;
   LogIndex last_committed() const { return LogIndex(committed_.size()); }
-  // False when the node's log ends before the entry or has one of another term there. What lies before the log's base is
-  // not known.
+  // False when the node's log ends before the entry or has one of another term there. What lies before the log's base
+  // is not known.
   bool may_hold(NodeId node, LogIndex index, Term term) const;
 
  private:

@@ -39,15 +39,15 @@ struct Plan {
   std::size_t value_size = 100;  // at most
   std::uint64_t large = 0;       // of the SETs, in thousandths: with a value of up to
   std::size_t large_value_size = 0;
-  std::uint64_t empty = 0;        // of the SETs: with an empty value, each to a key of its own; of the GETs: of such a key
-  std::uint64_t sets = 500;       // in thousandths of all requests
-  std::uint64_t once = 0;         // of the SETs: with ONCE, repeated until one is answered OK
+  std::uint64_t empty = 0;   // of the SETs: with an empty value, each to a key of its own; of the GETs: of such a key
+  std::uint64_t sets = 500;  // in thousandths of all requests
+  std::uint64_t once = 0;    // of the SETs: with ONCE, repeated until one is answered OK
   std::uint64_t conditional = 0;  // and with IF
   std::uint64_t impatient = 0;    // of those with ONCE: sent to two nodes at the same time
   Duration think_time = std::chrono::milliseconds(10);
   Duration client_patience = std::chrono::seconds(8);
 
-  NetworkFaults network;  // while there are faults
+  NetworkFaults network;               // while there are faults
   std::uint64_t lost_for_clients = 0;  // while there are faults, in thousandths, each way
   FaultWeights faults;
   Duration between_faults = std::chrono::seconds(1);
