@@ -21,8 +21,8 @@ void LogOracle::look(NodeId node, const raft::Core& core, bool led) {
   std::vector<Term>& log = logs_[node.value];
   const raft::Log& now = core.log();
   const std::uint64_t base = now.base().index.value;
-  if (log.size() < base) {
-    log.resize(base);  // what a snapshot holds: its entries are not known here
+  if (base > 0 && (log.size() < base || (log[base - 1] != Term() && log[base - 1] != now.base().term))) {
+    log.assign(base, Term());  // a snapshot took the log's place: the entries that it holds are not known here
     log[base - 1] = now.base().term;
   }
   std::uint64_t same = std::min<std::uint64_t>(log.size(), now.last_index().value);
