@@ -82,13 +82,21 @@ class Labs(ClusterTest):
 
     def test_speed_3a(self):
         """TestSpeed3A: a thousand writes one after the other, at least three in the time of a heartbeat."""
-        cluster = self.cluster(SERVERS, FLAGS)
+        self.check_speed("TestSpeed3A", self.cluster(SERVERS, FLAGS))
+
+    def test_speed_3b(self):
+        """TestSpeed3B: the same while snapshots are taken, one for every few writes."""
+        cluster = self.cluster(SERVERS, FLAGS + ("--snapshot-log-size", "1000"))
+        self.check_speed("TestSpeed3B", cluster)
+        self.assertTrue(all(view["snapshot"] > 900 for view in self.views(cluster)))
+
+    def check_speed(self, name, cluster):
         client = cluster.client(cluster.wait_leader())
         begin = time.monotonic()
         for number in range(1000):
             client.set(b"x", b"x 0 %d y" % number)
         each = (time.monotonic() - begin) / 1000
-        print(f"TestSpeed3A: {1000 * each:.3f} ms a write", flush=True)
+        print(f"{name}: {1000 * each:.3f} ms a write", flush=True)
         self.assertLessEqual(each, 0.1 / 3)
         self.assertEqual(client.get(b"x"), b"x 0 999 y")
 

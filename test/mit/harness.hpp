@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "mit/persisted.hpp"
 #include "mit/traffic.hpp"
 #include "sim/executor.hpp"
 #include "sim/random.hpp"
@@ -56,6 +57,9 @@ enum class Retry { no, yes };
 struct LabOptions {
   std::size_t max_append_bytes = 1 << 20;  // entries in one message
   std::size_t clerks = 0;
+  // As sim::Plan. The labs' application takes a snapshot after so many commands, ours after so many bytes.
+  std::size_t snapshot_log_size = 0;
+  std::size_t segment_size = 256 << 10;
 };
 
 class Lab {
@@ -91,6 +95,9 @@ class Lab {
   // Crashes it when it runs, starts it, leaves it disconnected.
   void restart(Server server);
   bool is_up(Server server) { return machine(server).is_up(); }
+  Persisted persisted(Server server) { return look_at(machine(server).disk(), node_of(server)); }
+  // Raft's state on the server that holds the most of it.
+  std::size_t most_persisted();
   // Messages between servers take up to 26 ms, in any order, and of all messages, those of clients included, every
   // tenth is lost.
   void set_unreliable(bool unreliable);

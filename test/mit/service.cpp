@@ -48,11 +48,12 @@ class Service {
       check_writes();
     }
     lab_.check_states();
+    check_sizes();
   }
 
  private:
   static LabOptions options(const ServiceTest& test) {
-    LabOptions options;
+    LabOptions options = options_for(test.max_raft_state);
     options.clerks = test.clients + 1;  // one checks
     return options;
   }
@@ -122,6 +123,18 @@ class Service {
     }
   }
 
+  void check_sizes() {
+    for (Server server = 0; server < test_.servers; ++server) {
+      const Persisted found = lab_.persisted(server);
+      if (test_.max_raft_state > 0) {
+        CHECK(found.raft_bytes <= 8 * test_.max_raft_state);
+        CHECK(found.snapshot > LogIndex());
+      } else {
+        CHECK(found.snapshot == LogIndex());
+      }
+    }
+  }
+
   ServiceTest test_;
   Lab lab_;
   Clerk checker_;
@@ -132,10 +145,35 @@ class Service {
 
 }  // namespace
 
+LabOptions options_for(std::size_t max_raft_state) {
+  LabOptions options;
+  options.snapshot_log_size = max_raft_state;
+  if (max_raft_state > 0) {
+    options.segment_size = 8192;
+  }
+  return options;
+}
+
 void run_service(const ServiceTest& test, std::uint64_t seed) {
   Service service(test, seed);
   for (int iteration = 0; iteration < 3; ++iteration) {
     service.iterate();
+  }
+}
+
+void check_speed(const LabOptions& options, std::uint64_t seed) {
+  Lab lab(3, seed, options);
+  Clerk clerk(lab, 0);
+  clerk.get_now("x");  // there is a leader
+  const TimePoint begin = lab.now();
+  constexpr int operations = 1000;
+  for (int i = 0; i < operations; ++i) {
+    clerk.put_now("x");
+  }
+  CHECK(((lab.now() - begin) / operations <= milliseconds(100) / 3));
+  CHECK(lab.committed_at("x").size() == operations);
+  for (Server server = 0; server < lab.servers(); ++server) {
+    CHECK((lab.persisted(server).snapshot > LogIndex()) == (options.snapshot_log_size > 0));
   }
 }
 

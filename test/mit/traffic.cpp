@@ -1,5 +1,7 @@
 #include "mit/traffic.hpp"
 
+#include <variant>
+
 #include "base/assert.hpp"
 #include "wire/call.hpp"
 #include "wire/peer_protocol.hpp"
@@ -10,10 +12,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-wire::CallPart part_of(const SharedBytes& frame) {
-  const auto decoded = wire::decode_peer_message(frame);
-  STRATA_ASSERT(decoded.has_value());
-  return wire::call_part_of(decoded->message);
+bool is_snapshot_chunk(const wire::PeerMessage& message) {
+  const auto* content = std::get_if<raft::Message>(&message);
+  return content != nullptr && std::holds_alternative<raft::InstallSnapshot>(*content);
 }
 
 }  // namespace
@@ -23,7 +24,10 @@ Traffic::Traffic(sim::Network& network, sim::Random random) : random_(random) {
 }
 
 Duration Traffic::watch(const SharedBytes& frame) {
-  const wire::CallPart part = part_of(frame);
+  const auto decoded = wire::decode_peer_message(frame);
+  STRATA_ASSERT(decoded.has_value());
+  const wire::CallPart part = wire::call_part_of(decoded->message);
+  snapshot_chunks_ += is_snapshot_chunk(decoded->message) ? 1u : 0u;
   bytes_ += frame.size();
   requests_ += part == wire::CallPart::request ? 1u : 0u;
   answers_ += part == wire::CallPart::answer ? 1u : 0u;

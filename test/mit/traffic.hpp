@@ -22,6 +22,9 @@ class Traffic {
   // Bytes of all messages so far, whole frames.
   std::uint64_t bytes() const { return bytes_; }
 
+  // Chunks of snapshots so far.
+  std::uint64_t snapshot_chunks() const { return snapshot_chunks_; }
+
   // Two of three answers take 200 ms and up to two seconds more, most of them less.
   void set_long_reordering(bool on) { long_reordering_ = on; }
 
@@ -33,6 +36,7 @@ class Traffic {
   std::uint64_t requests_ = 0;
   std::uint64_t answers_ = 0;
   std::uint64_t bytes_ = 0;
+  std::uint64_t snapshot_chunks_ = 0;
 };
 
 }  // namespace strata::mit

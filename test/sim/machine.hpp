@@ -55,6 +55,7 @@ class Machine {
   const actors::NodeActors& actors() const;
   bool leads() const;
   bool leads_and_serves() const;
+  const test::MemoryFiles& disk() const { return disk_; }
 
   // Opens the data directory and starts the actors. When the process was told to crash meanwhile, it is down again.
   void start();
