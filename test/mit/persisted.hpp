@@ -9,8 +9,8 @@
 namespace strata::mit {
 
 struct Persisted {
-  // Raft's state, which the labs limit: term, vote, and the encoded bodies of the log's entries, but for those that both
-  // snapshots hold, which only wait for the rest of their segment.
+  // Raft's state, which the labs limit: term, vote, and the encoded bodies of the log's entries, but for those that
+  // both snapshots hold, which only wait for the rest of their segment.
   std::size_t raft_bytes = 0;
   std::size_t segments = 0;        // of the log, without spares
   LogIndex snapshot;               // the newest reaches up to here; 0: there is none

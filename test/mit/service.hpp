@@ -11,10 +11,10 @@ namespace strata::mit {
 struct ServiceTest {
   std::size_t clients = 1;
   std::size_t servers = 5;
-  bool unreliable = false;   // members' and clients' messages are lost
-  bool crash = false;        // all servers lose power at once
-  bool partitions = false;   // in two parts, others every second
-  bool random_keys = false;  // else each client has a key of its own, and must read what it wrote last
+  bool unreliable = false;         // members' and clients' messages are lost
+  bool crash = false;              // all servers lose power at once
+  bool partitions = false;         // in two parts, others every second
+  bool random_keys = false;        // else each client has a key of its own, and must read what it wrote last
   std::size_t max_raft_state = 0;  // bytes, at about which a snapshot is taken; 0: none ever is
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t servers = 3;
 constexpr std::size_t largest_state = 2000;  // bytes
-constexpr std::size_t most_segments = 4;  // for that
+constexpr std::size_t most_segments = 4;     // for that
 constexpr std::uint64_t snapshot_interval = 10;
 
 // A snapshot about every five commands: two are kept, and the log behind the older one.
