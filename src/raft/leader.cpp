@@ -203,7 +203,8 @@ void Core::accepted(Progress& progress, const AppendEntriesResponse& response) {
     return;
   }
   const Leader& leader = std::get<Leader>(role_);
-  if (progress.transfer && response.matched >= log_.base().index) {
+  // It has what it was sent, though the log may have gone on meanwhile and left that behind; or it needs none of it.
+  if (progress.transfer && response.matched >= std::min(log_.base().index, progress.transfer->last_included.index)) {
     progress.end_transfer();
   }
   const bool news = progress.acknowledge(response.matched, response.written, response.synced, leader.round);

@@ -390,6 +390,22 @@ TEST_CASE("A snapshot that can no longer be read gives way to the newest") {
   CHECK((node.only<InstallSnapshot>(3).last_included == entry_id(5, 2)));
 }
 
+TEST_CASE("A snapshot that the log has left behind while it was sent is followed by the newest") {
+  Node node = leader_with_snapshot();
+  reject_all(node);
+  node.read_snapshot();
+  const auto chunk = node.only<InstallSnapshot>(3);
+  node.snapshot();
+  REQUIRE(node.core.log().base().index == index(5));
+  // It has what it was sent, and entry 5 is gone.
+  node.receive(3, success(node, 4, chunk.round));
+  REQUIRE(node.snapshot_reads.size() == 1);
+  CHECK((node.snapshot_reads[0].last_included == entry_id(5, 2)));
+  CHECK(node.snapshot_reads[0].offset == 0);
+  node.read_snapshot();
+  CHECK((node.only<InstallSnapshot>(3).last_included == entry_id(5, 2)));
+}
+
 TEST_CASE("Heartbeats to a follower that is sent a snapshot name no entry that is gone") {
   Node node = leader_with_snapshot();
   reject_all(node);
