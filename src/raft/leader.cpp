@@ -162,6 +162,10 @@ void Core::on(Fetched event) {
     return;
   }
   Progress& progress = leader->followers.at(event.peer);
+  if (progress.next_index <= log_.base().index) {
+    replicate(event.peer, progress);  // a snapshot has taken its place meanwhile
+    return;
+  }
   std::vector<Entry> entries;
   LogIndex next = progress.next_index;
   for (Entry& entry : event.entries) {

@@ -278,7 +278,7 @@ TEST_CASE("Entries that left the cache are fetched from the log") {
   node.receive(3, success(node, 1, node.core.leading()->round));
   CHECK(node.fetches.size() == 1);  // one at a time
 
-  const auto& log = node.disk.written;
+  const auto log = node.disk.written;
   SUBCASE("what came back is sent") {
     node.step(Fetched{id(3), {log[1], log[2]}});
     const auto sent = node.take_entries(3);
@@ -298,6 +298,12 @@ TEST_CASE("Entries that left the cache are fetched from the log") {
   SUBCASE("what came back is not what the log names: it is not sent") {
     node.step(Fetched{id(3), entries_of(2, {9, 9})});
     CHECK(node.take_entries(3).empty());
+  }
+  SUBCASE("what came back has given way to a snapshot meanwhile: that is sent") {
+    node.snapshot(2);
+    node.step(Fetched{id(3), {log[1], log[2]}});
+    CHECK(node.take_entries(3).empty());
+    CHECK(node.snapshot_reads.size() == 1);
   }
   SUBCASE("what comes back after the leadership is of no use") {
     node.receive(2, RequestVoteResponse{term(9), false});
