@@ -192,8 +192,9 @@ Result<void> Log::restart(EntryId base, const Marks& marks) {
   LogState& state = *state_;
   const std::uint64_t record = record_size(0);
   if (!fits(state, record)) {
-    if (state.prepared.empty()) {
-      if (auto made = allocate_own(0, segment_size_for(state.options, record)); !made) {
+    const std::uint32_t wanted = segment_size_for(state.options, record);
+    if (state.prepared.empty() || state.prepared.front()->size < wanted) {
+      if (auto made = allocate_own(0, wanted); !made) {
         return made;
       }
     }

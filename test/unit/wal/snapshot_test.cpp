@@ -10,6 +10,7 @@
 #include "support/memory_files.hpp"
 #include "support/show_result.hpp"
 #include "wal/data_directory.hpp"
+#include "wal/segment.hpp"
 
 using namespace strata;
 using namespace strata::test;
@@ -231,6 +232,24 @@ TEST_CASE("segments go when all they hold is in the older snapshot, and the log 
   CHECK_FALSE(files.exists("data/wal-0000000001.log"));
   files.kill_process();
   check_reopened(files, options, lines, life);
+}
+
+TEST_CASE("a log begins anew though neither its segment nor the spare has room") {
+  MemoryFiles files;
+  KeptLines lines;
+  const LogOptions options = sample_options(segment_head_size);  // room for nothing but the head
+  REQUIRE(files.make_directory("data"));
+  {
+    auto log = Log::open(files, options, lines);
+    REQUIRE(log);
+    auto spare = prepare_segment(files, options, (*log)->wants_spare().value());
+    REQUIRE(spare);
+    (*log)->give_spare(std::move(*spare));
+    REQUIRE((*log)->restart(at(10, 1), {}));
+  }
+  const auto again = Log::open(files, options, lines, at(10, 1));
+  REQUIRE(again);
+  CHECK((*again)->last_index() == LogIndex(10));
 }
 
 TEST_CASE("a log that begins behind the newest readable snapshot is damaged") {
