@@ -144,6 +144,13 @@ void draw_load(Random& random, Plan& plan) {
   plan.think_time = milliseconds(random.between(5, 80)) * clients;
 }
 
+// A leader that steps down in time, and elections that wait for it, hide what is wrong with the rules of Figure 2: some
+// clusters have nothing else to rely on.
+void draw_rules(Random& random, Plan& plan) {
+  plan.pre_vote = !random.chance(200);
+  plan.check_quorum = !random.chance(200);
+}
+
 }  // namespace
 
 Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
@@ -155,6 +162,7 @@ Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
   draw_network(random, plan);
   draw_machine(random, plan);
   draw_load(random, plan);
+  draw_rules(random, plan);
   plan.calm_at = seconds(random.between(5, 75));
   plan.end_at = plan.calm_at + seconds(20);
   return plan;

@@ -20,6 +20,8 @@ struct Plan {
   Duration election_timeout = std::chrono::milliseconds(500);
   Duration heartbeat_interval = std::chrono::milliseconds(50);
   Durability ack = Durability::synced;
+  bool pre_vote = true;
+  bool check_quorum = true;
   Duration fsync_interval{};
   std::size_t max_append_bytes = 1 << 20;
   std::size_t window_bytes = 8 << 20;

@@ -52,6 +52,8 @@ actors::NodeOptions Process::options() const {
   options.raft.election_timeout = plan.election_timeout;
   options.raft.heartbeat_interval = plan.heartbeat_interval;
   options.raft.ack = plan.ack;
+  options.raft.pre_vote = plan.pre_vote;
+  options.raft.check_quorum = plan.check_quorum;
   options.raft.max_append_bytes = plan.max_append_bytes;
   options.raft.window_bytes = plan.window_bytes;
   options.raft.window_messages = plan.window_messages;
