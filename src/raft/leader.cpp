@@ -211,6 +211,12 @@ void Core::accepted(Progress& progress, const AppendEntriesResponse& response) {
   if (progress.transfer && response.matched >= std::min(log_.base().index, progress.transfer->last_included.index)) {
     progress.end_transfer();
   }
+  const bool unsynced_part = progress.match_synced < progress.match_index;
+  if (response.matched < progress.match_index && unsynced_part && response.round > progress.matched_in) {
+    // The heartbeat that it answers named no entry that could be missing, as the log has left all of them behind.
+    sometimes(Mark::follower_has_restarted);
+    progress.lost_memory(progress.match_synced.next(), leader.round);
+  }
   const bool news = progress.acknowledge(response.matched, response.written, response.synced, leader.round);
   if (progress.lost(response.round)) {
     sometimes(Mark::probe_after_loss);

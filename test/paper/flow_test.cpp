@@ -220,6 +220,23 @@ TEST_CASE("A follower that restarted and lost what it had in memory is served ag
   CHECK(again[0].entries.size() == 2);
 }
 
+TEST_CASE("A follower that restarted and lost what the log has left behind meanwhile is sent the snapshot") {
+  Node node = leader_with([](Config& config) { config.members = {id(1), id(2), id(3)}; });
+  node.propose({"x", "y", "z"});
+  node.settle();
+  node.receive(2, success(node, 4, 3, 2, node.core.leading()->round));
+  node.receive(3, success(node, 4, node.core.leading()->round));
+  node.snapshot();
+  REQUIRE(node.core.log().base().index == index(4));
+  const Round before = node.core.leading()->round;
+  beat(node);  // names no entry, as entry 4 is gone: the follower has nothing to reject
+  node.receive(2, success(node, 1, before));
+  CHECK(progress_of(node, 2).match_index == index(4));  // the answer to something earlier
+  node.receive(2, success(node, 1, node.core.leading()->round));
+  CHECK(progress_of(node, 2).match_index == index(2));
+  CHECK(node.snapshot_reads.size() == 1);
+}
+
 TEST_CASE("A follower whose disk lost synced entries is served from the start") {
   Node node = leader_with([](Config&) {});
   node.propose({"x", "y", "z"});
