@@ -82,6 +82,12 @@ Result<DataDirectory> open_data_directory(FileSystem& files, const LogOptions& o
   opened.log = std::move(*log);
   Metadata raised = opened.metadata->current();
   raised.incarnation = raised.incarnation.next();
+  // A snapshot is stored beside the metadata, not after it: the process may have ended before its term was saved. Then
+  // nothing was said in that term, and no vote given.
+  if (const Term stored = opened.snapshots->newest().term; stored > raised.term) {
+    raised.term = stored;
+    raised.vote = NodeId();
+  }
   if (auto saved = opened.metadata->save(raised); !saved) {
     return saved.error();
   }

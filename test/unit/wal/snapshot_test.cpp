@@ -252,6 +252,26 @@ TEST_CASE("a log begins anew though neither its segment nor the spare has room")
   CHECK((*again)->last_index() == LogIndex(10));
 }
 
+TEST_CASE("a node that ended before it saved the term of the snapshot that it was sent comes back in that term") {
+  MemoryFiles files;
+  KeptLines lines;
+  const LogOptions options = sample_options(segment_size);
+  {
+    auto opened = open_data_directory(files, options, lines);
+    REQUIRE(opened);
+    Metadata voted = opened->metadata->current();
+    voted.term = Term(3);
+    voted.vote = NodeId(2);
+    REQUIRE(opened->metadata->save(voted));
+    REQUIRE(take(*opened->snapshots, at(20, 7)));
+  }
+  files.kill_process();
+  const auto again = open_data_directory(files, options, lines);
+  REQUIRE(again);
+  CHECK((again->metadata->current().term == Term(7)));
+  CHECK((again->metadata->current().vote == NodeId()));
+}
+
 TEST_CASE("a log that begins behind the newest readable snapshot is damaged") {
   MemoryFiles files;
   KeptLines lines;
