@@ -12,7 +12,6 @@ namespace {
 constexpr Duration tick_interval = std::chrono::milliseconds(20);
 // A deadline lies so much before the time is out: a tick, and something for a busy thread and the way.
 constexpr Duration margin = std::chrono::milliseconds(30);
-constexpr std::size_t piece_size = 256 << 10;  // of a snapshot that is captured; no handler encodes much more
 constexpr std::string_view busy_text = "the node has as many requests pending as --max-pending allows; try again later";
 constexpr std::string_view stopping_text = "this node is shutting down; ask another";
 
@@ -137,6 +136,9 @@ void FrontEnd::on(const Committed& committed) {
 }
 
 void FrontEnd::on(InstallState& install) {
+  if (state_.capture()) {
+    sometimes(Mark::installed_while_capturing);
+  }
   std::swap(state_, *install.state);
   applied_term_ = install.term;
   log_bytes_ = 0;
@@ -157,7 +159,7 @@ void FrontEnd::begin_snapshot_if_due() {
 }
 
 void FrontEnd::capture_piece(bool first) {
-  CapturedPiece piece{captured_, state_.capture_next(piece_size), first, false};
+  CapturedPiece piece{captured_, state_.capture_next(options_.snapshot_piece_size), first, false};
   piece.last = state_.capture()->ended();
   if (piece.last) {
     state_.end_capture();
@@ -169,6 +171,7 @@ void FrontEnd::capture_piece(bool first) {
 void FrontEnd::on(const PieceStored&) {
   piece_out_ = false;
   if (state_.capture()) {
+    sometimes(Mark::capture_goes_on);
     capture_piece(false);
   }
 }

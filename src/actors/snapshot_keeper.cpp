@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/sometimes.hpp"
+
 namespace strata::actors {
 
 SnapshotKeeper::SnapshotKeeper(std::unique_ptr<wal::SnapshotStore> store, Logger& logger, SnapshotMailbox& mailbox,
@@ -78,6 +80,7 @@ Result<void> SnapshotKeeper::finish_own() {
   if (auto added = store_->add(*file); !added) {
     return added;
   }
+  sometimes(Mark::snapshot_taken);
   logger_.info("snapshot taken: {} bytes, up to index {}", file->size, file->last_included.index);
   raft_.post_owed(SnapshotSaved{file->last_included.index, store_->released()}, sizeof(SnapshotSaved));
   return {};
@@ -141,6 +144,7 @@ Result<void> SnapshotKeeper::finish_incoming() {
   if (auto added = store_->add(*file); !added) {
     return added;
   }
+  sometimes(Mark::snapshot_received);
   logger_.info("snapshot received: {} bytes, up to index {}", file->size, last_included.index);
   raft_.post_owed(SnapshotReceived{last_included, std::make_unique<kv::StateMachine>(std::move(*state))}, file->size);
   return {};

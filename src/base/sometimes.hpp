@@ -19,6 +19,12 @@ namespace strata {
   MARK(vote_refused_for_other)         \
   MARK(vote_granted_again)             \
   MARK(leader_steps_down)              \
+  MARK(pre_vote_refused_for_leader)    \
+  MARK(pre_vote_refused_for_log)       \
+  MARK(vote_refused_for_leader)        \
+  MARK(leader_without_majority)        \
+  MARK(election_for_transfer)          \
+  MARK(transfer_out_of_time)           \
   MARK(old_request_refused)            \
   MARK(append_repeated)                \
   MARK(entries_overridden)             \
@@ -37,6 +43,20 @@ namespace strata {
   MARK(read_request_repeated)          \
   MARK(reads_lost_with_leadership)     \
   MARK(reads_lost_with_leader)         \
+  MARK(snapshot_sent)                  \
+  MARK(chunk_of_earlier_transfer)      \
+  MARK(snapshot_gone_while_sent)       \
+  MARK(chunk_sent_again)               \
+  MARK(snapshot_begins_to_come)        \
+  MARK(snapshot_replaced_on_way)       \
+  MARK(snapshot_not_needed)            \
+  MARK(chunk_out_of_place)             \
+  MARK(snapshot_installed)             \
+  MARK(snapshot_replaces_longer_log)   \
+  MARK(snapshot_came_too_late)         \
+  MARK(stored_while_captured)          \
+  MARK(set_repeated)                   \
+  MARK(set_number_stale)               \
   MARK(messages_held_for_two_votes)    \
   MARK(writer_behind)                  \
   MARK(writes_gathered)                \
@@ -56,11 +76,20 @@ namespace strata {
   MARK(read_asked_again)               \
   MARK(read_waits_for_apply)           \
   MARK(stopped_with_requests)          \
+  MARK(snapshot_taken)                 \
+  MARK(snapshot_received)              \
+  MARK(capture_goes_on)                \
+  MARK(installed_while_capturing)      \
   MARK(segment_cut_in_batch)           \
   MARK(segment_for_one_record)         \
   MARK(torn_tail_cut)                  \
   MARK(record_behind_torn_one)         \
-  MARK(temporary_segment_removed)
+  MARK(temporary_segment_removed)      \
+  MARK(segment_released)               \
+  MARK(restart_record_read)            \
+  MARK(started_from_snapshot)          \
+  MARK(log_begun_anew_at_start)        \
+  MARK(temporary_snapshot_removed)
 
 // Ways that are allowed at any time and seldom needed.
 #define STRATA_RARE_WAYS(WAY) \

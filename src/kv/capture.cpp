@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/checksum.hpp"
+#include "base/sometimes.hpp"
 #include "kv/encoding.hpp"
 #include "kv/state_machine.hpp"
 
@@ -13,6 +14,7 @@ Capture::Capture(const StateMachine& state) : applied_(state.applied()), head_(e
 void Capture::about_to_store(const Dictionary& dictionary, BytesView key) {
   const std::size_t part = Dictionary::part_of(key);
   if (part >= next_part_ && !encoded_.contains(part)) {
+    sometimes(Mark::stored_while_captured);
     encoded_.emplace(part, encode_part(dictionary, part));
   }
 }

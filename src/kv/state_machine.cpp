@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "kv/command.hpp"
 #include "kv/digest.hpp"
 
@@ -40,6 +41,7 @@ Outcome StateMachine::apply(const SetCommand& command, LogIndex index) {
     return store(command, index);
   }
   if (const std::optional<Outcome> earlier = sessions_.look_up(*command.once)) {
+    sometimes(std::holds_alternative<StaleNumber>(*earlier) ? Mark::set_number_stale : Mark::set_repeated);
     return *earlier;
   }
   const Outcome outcome = store(command, index);

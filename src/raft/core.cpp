@@ -50,10 +50,12 @@ Output Core::step(Event event, TimePoint now, std::uint64_t random) {
 void Core::on(TimePassed) {
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (quorum_lost()) {
+      sometimes(Mark::leader_without_majority);
       step_down();
       return;
     }
     if (leader->transfer && now_ >= leader->transfer->due) {
+      sometimes(Mark::transfer_out_of_time);
       leader->transfer.reset();
     }
     if (now_ >= leader->heartbeat_due) {
@@ -89,6 +91,7 @@ template <class M>
 void Core::dispatch(NodeId from, M& message) {
   if constexpr (std::is_same_v<M, RequestVote>) {
     if (disturbs(message)) {
+      sometimes(Mark::vote_refused_for_leader);
       refuse(from, message);
       return;
     }

@@ -1,5 +1,6 @@
 // Pre-vote (thesis, section 9.6): a node asks whether it would be elected before it raises its term, so that one who
 // cannot win, or need not, disturbs nobody. And no election while a leader lives (section 4.2.3).
+#include "base/sometimes.hpp"
 #include "raft/core.hpp"
 #include "raft/quorum.hpp"
 
@@ -70,6 +71,9 @@ bool Core::disturbs(const RequestVote& request) const {
 void Core::receive(NodeId from, const PreVote& request) {
   const bool granted =
       request.term >= hard_state_.term && !leader_lives() && up_to_date(request.last_log_index, request.last_log_term);
+  if (!granted) {
+    sometimes(leader_lives() ? Mark::pre_vote_refused_for_leader : Mark::pre_vote_refused_for_log);
+  }
   send(from, PreVoteResponse{hard_state_.term, request.term, granted});
 }
 

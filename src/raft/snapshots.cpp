@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 #include "raft/core.hpp"
 
 namespace strata::raft {
@@ -24,6 +25,7 @@ void Core::on(const SnapshotTaken& event) {
 // ---- Leader ----
 
 void Core::begin_transfer(NodeId to, Progress& progress) {
+  sometimes(Mark::snapshot_sent);
   progress.send_snapshot(snapshot_, now_);
   read_chunk(to, *progress.transfer);
 }
@@ -44,9 +46,11 @@ void Core::on(SnapshotRead event) {
     return;
   }
   if ((*transfer)->last_included != event.last_included || (*transfer)->offset != event.offset) {
-    read_chunk(event.peer, **transfer);  // read for an earlier transfer
+    sometimes(Mark::chunk_of_earlier_transfer);
+    read_chunk(event.peer, **transfer);
   } else if (event.size == 0) {
     // The next beat begins anew, with what is the newest snapshot then.
+    sometimes(Mark::snapshot_gone_while_sent);
     leader->followers.at(event.peer).end_transfer();
   } else {
     (*transfer)->size = event.size;
@@ -78,6 +82,7 @@ void Core::send_chunks_again() {
     if (!transfer || now_ < transfer->due || reading_.contains(node)) {
       continue;
     }
+    sometimes(Mark::chunk_sent_again);
     if (transfer->offset == transfer->size) {
       send_chunk(node, *transfer, {});
     } else {
@@ -118,6 +123,7 @@ void Core::receive(NodeId from, InstallSnapshot& request) {
   follower.round = std::max(follower.round, request.round);
   if (holds(request.last_included)) {
     // Receiver implementation 6: what follows stays, and the entry itself is now known to be committed.
+    sometimes(Mark::snapshot_not_needed);
     follower.verified = std::max(follower.verified, request.last_included.index);
     commit_to(request.last_included.index);
     answer(follower, request.round);
@@ -151,6 +157,7 @@ bool Core::takes(const InstallSnapshot& request) {
     return false;
   }
   if (!same) {
+    sometimes(incoming_ ? Mark::snapshot_replaced_on_way : Mark::snapshot_begins_to_come);
     incoming_ = Incoming{};
     incoming_->last_included = request.last_included;
   }
@@ -170,6 +177,7 @@ void Core::store(InstallSnapshot& request) {
     return;
   }
   if (request.offset != incoming.stored || (request.data.size() == 0 && !request.done)) {
+    sometimes(Mark::chunk_out_of_place);
     answer_chunk(incoming.stored);
     return;
   }
@@ -215,8 +223,10 @@ void Core::install(EntryId last_included) {
     snapshot_ = last_included;
   }
   if (holds(last_included)) {
+    sometimes(Mark::snapshot_came_too_late);
     commit_to(last_included.index);
   } else {
+    sometimes(last_included.index < log_.last_index() ? Mark::snapshot_replaces_longer_log : Mark::snapshot_installed);
     restart_log(last_included);
   }
   if (auto* follower = std::get_if<Follower>(&role_); follower && follower->leader != NodeId(0)) {

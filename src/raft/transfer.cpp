@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/sometimes.hpp"
 #include "raft/core.hpp"
 #include "raft/quorum.hpp"
 
@@ -63,6 +64,7 @@ void Core::receive(NodeId from, const TimeoutNow&) {
   const auto* follower = std::get_if<Follower>(&role_);
   const bool more_terms = hard_state_.term < Term(std::numeric_limits<Term::number_type>::max());
   if (follower && follower->leader == from && more_terms) {
+    sometimes(Mark::election_for_transfer);
     start_election(true);
   }
 }

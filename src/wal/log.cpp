@@ -222,6 +222,7 @@ Result<void> Log::release(LogIndex up_to) {
   const std::uint32_t needed =
       first_needed > state.last_index() ? state.end.segment : state.positions[first_needed - state.first_index].segment;
   while (state.segments.front().head.sequence < needed) {
+    sometimes(Mark::segment_released);
     const std::string path = state.segments.front().path;
     state.segments.erase(state.segments.begin());
     while (!state.positions.empty() && state.positions.front().segment < state.segments.front().head.sequence) {

@@ -283,6 +283,7 @@ void Recovery::take(const Record& record) {
   const RecordHeader& header = record.header;
   Recovered& found = state_->recovered;
   if (header.type == RecordType::restart) {
+    sometimes(Mark::restart_record_read);
     state_->restart({header.index, header.term});
     base_term_ = header.term;
     restarted_ = true;
@@ -345,6 +346,9 @@ Result<void> Recovery::join_snapshot() {
   } else if (joined) {
     joined = base_term_.value_or(snapshot_.term) == snapshot_.term;
     base_term_ = snapshot_.term;
+  }
+  if (snapshot_.index > LogIndex()) {
+    sometimes(joined ? Mark::started_from_snapshot : Mark::log_begun_anew_at_start);
   }
   if (!joined) {
     state_->restart(snapshot_);

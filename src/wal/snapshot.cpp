@@ -10,6 +10,7 @@
 
 #include "base/assert.hpp"
 #include "base/checksum.hpp"
+#include "base/sometimes.hpp"
 #include "wal/io.hpp"
 
 namespace strata::wal {
@@ -262,6 +263,7 @@ Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(FileSystem& files, Lo
   for (const std::string& name : *names | std::views::reverse) {
     const std::string path = fmt::format("{}/{}", directory, name);
     if (is_temporary_snapshot(name)) {
+      sometimes(Mark::temporary_snapshot_removed);
       if (auto removed = files.remove(path); !removed) {
         return removed.error();
       }

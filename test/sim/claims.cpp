@@ -20,10 +20,12 @@ void Claims::started(NodeId node) {
   known.disk->written.begin_with(known.disk->synced);
   known.written = LogIndex();
   known.synced = LogIndex();
+  known.snapshot = EntryId();
   known.leads_in = Term();
 }
 
 void Claims::look(NodeId node, const raft::Core& core) {
+  look_at_snapshot(node, core.snapshot());
   look_at_marks(node, core);
   nodes_[node.value].leads_in = core.leading() != nullptr ? core.hard_state().term : Term();
   if (const raft::Leader* leader = core.leading()) {
@@ -32,9 +34,6 @@ void Claims::look(NodeId node, const raft::Core& core) {
 }
 
 void Claims::look_at_marks(NodeId node, const raft::Core& core) {
-  if (core.synced() < core.log().base().index) {
-    return;  // a snapshot is about to take the log's place
-  }
   if (core.synced() > core.written() || core.written() > core.last_index() || core.durable() > core.last_index()) {
     fail(Invariant::marks_in_order, node,
          fmt::format("has synced {}, written {}, last index {}; durable is {}", core.synced(), core.written(),
@@ -44,15 +43,34 @@ void Claims::look_at_marks(NodeId node, const raft::Core& core) {
   Node& known = nodes_[node.value];
   if (core.synced() != known.synced) {
     known.synced = core.synced();
-    check_on_disk(node, known.synced, core.log().term_at(known.synced), Durability::synced);
+    check_on_disk(node, known.synced, core, Durability::synced);
   }
   if (core.written() != known.written) {
     known.written = core.written();
-    check_on_disk(node, known.written, core.log().term_at(known.written), Durability::written);
+    check_on_disk(node, known.written, core, Durability::written);
   }
 }
 
-void Claims::check_on_disk(NodeId node, LogIndex index, Term term, Durability level) {
+void Claims::look_at_snapshot(NodeId node, EntryId snapshot) {
+  Node& known = nodes_[node.value];
+  if (snapshot == known.snapshot) {
+    return;
+  }
+  known.snapshot = snapshot;
+  if (!known.disk->synced.holds_snapshot(snapshot)) {
+    fail(Invariant::acknowledged_is_on_disk, node,
+         fmt::format("takes a snapshot up to the entry {} of term {} for synced, which it is not", snapshot.index,
+                     snapshot.term));
+  }
+}
+
+// What a snapshot has replaced is what was committed there.
+Term Claims::term_at(const raft::Core& core, LogIndex index) const {
+  return index < core.log().base().index ? logs_.committed_term(index) : core.log().term_at(index);
+}
+
+void Claims::check_on_disk(NodeId node, LogIndex index, const raft::Core& core, Durability level) {
+  const Term term = term_at(core, index);
   Disk& disk = *nodes_[node.value].disk;
   const bool synced = level == Durability::synced;
   if (!(synced ? disk.synced : disk.written).holds(index, term)) {
@@ -96,20 +114,16 @@ void Claims::acknowledged(NodeId from, NodeId to, const raft::AppendEntriesRespo
     return;
   }
   const bool in_log = message.matched <= core.last_index();
-  const LogIndex base = core.log().base().index;
-  if (message.synced < base) {
-    return;  // a snapshot has come meanwhile, and took the place of what is spoken of
-  }
-  const Term term = in_log ? core.log().term_at(message.matched) : Term();
+  const Term term = in_log ? term_at(core, message.matched) : Term();
   const bool leads = nodes_[to.value].leads_in == message.term;
-  if (!in_log || (leads && !logs_.may_hold(to, message.matched, term))) {
+  if (!in_log || (leads && logs_.term_in_log(to, message.matched) != term)) {
     fail(Invariant::match_index_is_true, from,
          fmt::format("tells node {} in term {} that their logs are equal up to {}, which they are not", to,
                      message.term, message.matched));
     return;
   }
-  check_on_disk(from, message.written, core.log().term_at(message.written), Durability::written);
-  check_on_disk(from, message.synced, core.log().term_at(message.synced), Durability::synced);
+  check_on_disk(from, message.written, core, Durability::written);
+  check_on_disk(from, message.synced, core, Durability::synced);
 }
 
 void Claims::promised(NodeId node, Term term, NodeId vote) {

@@ -51,14 +51,17 @@ class Claims {
     std::unique_ptr<Disk> disk;
     LogIndex written;  // as the node said last, in this life
     LogIndex synced;
+    EntryId snapshot;
     Term leads_in;                           // 0: it does not
     std::array<Told, max_nodes + 1> told{};  // by whom it was told
   };
 
   void fail(Invariant invariant, NodeId node, const std::string& what);
   void look_at_marks(NodeId node, const raft::Core& core);
+  void look_at_snapshot(NodeId node, EntryId snapshot);
   void look_at_followers(NodeId node, const raft::Core& core, const raft::Leader& leader);
-  void check_on_disk(NodeId node, LogIndex index, Term term, Durability level);
+  Term term_at(const raft::Core& core, LogIndex index) const;
+  void check_on_disk(NodeId node, LogIndex index, const raft::Core& core, Durability level);
 
   const LogOracle& logs_;
   Violated violated_;

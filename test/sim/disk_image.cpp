@@ -1,58 +1,77 @@
 #include "sim/disk_image.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
-#include <string_view>
 #include <utility>
 
 #include "wal/metadata.hpp"
 #include "wal/record.hpp"
 #include "wal/segment.hpp"
+#include "wal/snapshot.hpp"
 
 namespace strata::sim {
 
 namespace {
 
-// Nothing when the file is no snapshot (docs/wal_format.md).
-std::optional<LogIndex> snapshot_index(std::string_view name) {
-  constexpr std::string_view before = "snapshot-";
-  constexpr std::string_view after = ".snap";
-  if (!name.starts_with(before) || !name.ends_with(after)) {
-    return std::nullopt;
-  }
-  std::uint64_t index = 0;
-  std::from_chars(name.data() + before.size(), name.data() + name.size() - after.size(), index);
-  return LogIndex(index);
+void copy_file(const test::MemoryFiles& disk, bool durable, const std::string& path, test::MemoryFiles& copy) {
+  Bytes bytes(disk.size_of(path, durable).value_or(0), '\0');
+  disk.look(path, durable, 0, bytes);
+  copy.make_directory(data_directory);
+  copy.set_content(path, bytes);
 }
 
 }  // namespace
 
 bool LogImage::holds(LogIndex index, Term term) {
-  return in_log(index, term) || in_snapshot(index);
-}
-
-// A file gets its name when it is whole and on stable storage.
-bool LogImage::in_snapshot(LogIndex index) const {
-  return std::ranges::any_of(disk_->names_in(data_directory, durable_), [&](const std::string& name) {
-    const auto last_included = snapshot_index(name);
-    return last_included && *last_included >= index;
-  });
-}
-
-bool LogImage::in_log(LogIndex index, Term term) {
   if (const std::uint64_t calls = disk_->calls(); calls != calls_seen_) {
     calls_seen_ = calls;
     read_on();
   }
-  if (index == LogIndex()) {
-    return true;
+  return in_log(index, term) || in_snapshot(index);
+}
+
+bool LogImage::holds_snapshot(EntryId last_included) {
+  return in_snapshot(last_included.index) &&
+         (snapshot_.index > last_included.index || snapshot_.term == last_included.term);
+}
+
+bool LogImage::in_snapshot(LogIndex index) {
+  if (index > snapshot_.index) {
+    look_for_snapshots();
   }
-  if (index.value > terms_.size()) {
-    return false;
+  return index <= snapshot_.index;
+}
+
+bool LogImage::in_log(LogIndex index, Term term) const {
+  return index > LogIndex() && index.value <= terms_.size() && terms_[index.value - 1] == term;
+}
+
+// A snapshot is never lost to a node that has it: each that goes has a newer one in its place. So what was found once
+// needs not be looked at again.
+void LogImage::look_for_snapshots() {
+  for (const std::string& name : disk_->names_in(data_directory, durable_)) {
+    if (!name.starts_with("snapshot-") || !name.ends_with(".snap") || name <= snapshot_name_) {
+      continue;
+    }
+    if (const auto found = whole_snapshot(std::string(data_directory) + "/" + name)) {
+      snapshot_ = *found;
+      snapshot_name_ = name;
+    }
   }
-  const Term held = terms_[index.value - 1];
-  return held == term || held == Term();
+}
+
+std::optional<EntryId> LogImage::whole_snapshot(const std::string& path) const {
+  test::MemoryFiles copy;
+  copy_file(*disk_, durable_, path, copy);
+  wal::LogOptions options;
+  options.cluster = simulated_cluster;
+  options.node = node_;
+  const auto reader = wal::SnapshotReader::open(copy, options, path);
+  if (!reader) {
+    return std::nullopt;
+  }
+  const wal::SnapshotFile& file = (*reader)->file();
+  const auto content = (*reader)->read(0, std::max<std::size_t>(1, file.size));
+  return content && content->size() == file.size ? std::optional(file.last_included) : std::nullopt;
 }
 
 void LogImage::begin_with(const LogImage& durable) {
@@ -83,7 +102,7 @@ bool LogImage::read_record() {
   if (read < bytes.size() || !wal::decode_record_body(header->header, SharedBytes(std::move(bytes)))) {
     return false;
   }
-  take(header->header.index, header->header.term);
+  take(header->header);
   offset_ += static_cast<std::uint32_t>(size);
   link_ = header->checksum;
   return true;
@@ -122,18 +141,18 @@ bool LogImage::open_segment(std::uint32_t sequence) {
   return true;
 }
 
-void LogImage::take(LogIndex index, Term term) {
-  terms_.resize(index.value - 1);
-  terms_.push_back(term);
+void LogImage::take(const wal::RecordHeader& record) {
+  if (record.type == wal::RecordType::restart) {
+    terms_.clear();
+  }
+  terms_.resize(record.index.value - 1);
+  terms_.push_back(record.term);
 }
 
 raft::HardState durable_hard_state(const test::MemoryFiles& disk) {
   const std::string path = std::string(data_directory) + "/" + wal::MetadataFile::name;
-  Bytes bytes(disk.size_of(path, true).value_or(0), '\0');
-  disk.look(path, true, 0, bytes);
   test::MemoryFiles copy;
-  copy.make_directory(data_directory);
-  copy.set_content(path, bytes);
+  copy_file(disk, true, path, copy);
   const auto file = wal::MetadataFile::open(copy, data_directory, {});
   return file ? raft::HardState{(*file)->current().term, (*file)->current().vote} : raft::HardState();
 }

@@ -1,40 +1,47 @@
-// What the disk of a machine holds of the log and of term and vote, as the disk itself knows, whatever the node says.
+// What the disk of a machine holds of the log, of snapshots and of term and vote, as the disk itself knows, whatever
+// the node says.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "raft/core.hpp"
 #include "support/memory_files.hpp"
+#include "wal/record.hpp"
 
 namespace strata::sim {
 
 inline constexpr ClusterId simulated_cluster(0x73696d756c617465);
 inline constexpr const char* data_directory = "data";
 
-// The log's entries, read from the segments as they grow. Follows one disk through all losses of power.
+// The log's entries, read from the segments as they grow, and the newest snapshot. Follows one disk through all losses
+// of power.
 class LogImage {
  public:
   // `durable`: what survives a loss of power for certain; otherwise what the running process sees.
   LogImage(NodeId node, const test::MemoryFiles& disk, bool durable) : node_(node), disk_(&disk), durable_(durable) {}
 
-  // The newest record for `index` is whole, and of this term; or a snapshot reaches as far. An entry whose segment was
-  // removed before it was looked at counts as held: a snapshot has it.
+  // The newest record for `index` is whole, and of this term; or a snapshot that is whole reaches so far.
   bool holds(LogIndex index, Term term);
+  // There is a whole snapshot that reaches up to this entry, or a newer one has taken its place.
+  bool holds_snapshot(EntryId last_included);
 
   // The process has begun anew: what it sees is what `durable` holds, and more perhaps.
   void begin_with(const LogImage& durable);
 
  private:
-  bool in_log(LogIndex index, Term term);
-  bool in_snapshot(LogIndex index) const;
   void read_on();
   bool read_record();
   bool next_segment();
   bool open_segment(std::uint32_t sequence);
-  void take(LogIndex index, Term term);
+  void take(const wal::RecordHeader& record);
+  bool in_log(LogIndex index, Term term) const;
+  bool in_snapshot(LogIndex index);
+  void look_for_snapshots();
+  std::optional<EntryId> whole_snapshot(const std::string& path) const;
 
   static constexpr std::uint64_t never = ~std::uint64_t{0};
 
@@ -46,7 +53,9 @@ class LogImage {
   std::uint32_t sequence_ = 0;
   std::uint32_t offset_ = 0;
   std::uint32_t link_ = 0;
-  std::vector<Term> terms_;  // from index 1 on; 0: was never seen
+  std::vector<Term> terms_;  // from index 1 on; 0: a snapshot took its place, or its segment went before it was seen
+  EntryId snapshot_;
+  std::string snapshot_name_;
 };
 
 // Term and vote, as they would be found after a loss of power.

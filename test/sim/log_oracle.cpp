@@ -14,17 +14,15 @@ void LogOracle::fail(Invariant invariant, NodeId node, const std::string& what) 
 
 void LogOracle::started(NodeId node) {
   logs_[node.value].clear();
+  bases_[node.value] = LogIndex();
 }
 
 // Entries of the same name are the same and follow on the same, so a log has changed only where its last entry has.
 void LogOracle::look(NodeId node, const raft::Core& core, bool led) {
   std::vector<Term>& log = logs_[node.value];
   const raft::Log& now = core.log();
+  stand_on(node, now.base());
   const std::uint64_t base = now.base().index.value;
-  if (base > 0 && (log.size() < base || (log[base - 1] != Term() && log[base - 1] != now.base().term))) {
-    log.assign(base, Term());  // a snapshot took the log's place: the entries that it holds are not known here
-    log[base - 1] = now.base().term;
-  }
   std::uint64_t same = std::min<std::uint64_t>(log.size(), now.last_index().value);
   while (same > base && log[same - 1] != now.term_at(LogIndex(same))) {
     --same;
@@ -40,6 +38,27 @@ void LogOracle::look(NodeId node, const raft::Core& core, bool led) {
   for (LogIndex index(same + 1); index <= now.last_index(); index = index.next()) {
     take(node, core, index);
   }
+}
+
+// What a snapshot has replaced is committed, so it is what is committed there.
+void LogOracle::stand_on(NodeId node, EntryId base) {
+  LogIndex& before = bases_[node.value];
+  if (base.index == before) {
+    return;
+  }
+  std::vector<Term>& log = logs_[node.value];
+  if (base.index < before || committed_term(base.index) != base.term) {
+    fail(
+        Invariant::state_machine_safety, node,
+        fmt::format("has a snapshot in the place of its log up to the entry {} of term {}; before, up to {}; committed "
+                    "there is one of term {}",
+                    base.index, base.term, before, committed_term(base.index)));
+  }
+  log.resize(std::max<std::size_t>(log.size(), base.index.value));
+  for (LogIndex index = before.next(); index <= base.index; index = index.next()) {
+    log[index.value - 1] = committed_term(index);
+  }
+  before = base.index;
 }
 
 void LogOracle::take(NodeId node, const raft::Core& core, LogIndex index) {
@@ -68,9 +87,12 @@ void LogOracle::elected(NodeId node, const raft::Core& core) {
 
 void LogOracle::committed(NodeId node, const raft::Core& core, LogIndex index) {
   if (index < core.log().base().index) {
-    return;  // a snapshot holds it, made of what others have committed
+    return;  // in a snapshot's place, which has been looked at
   }
   const Term term = core.log().term_at(index);
+  if (index > last_committed().next()) {
+    return;  // the same: nobody has committed what the snapshot holds
+  }
   if (index.value > committed_.size()) {
     committed_.push_back({term, core.hard_state().term});
   }
@@ -196,13 +218,9 @@ Term LogOracle::committed_term(LogIndex index) const {
   return index == LogIndex() || index.value > committed_.size() ? Term() : committed_[index.value - 1].term;
 }
 
-bool LogOracle::may_hold(NodeId node, LogIndex index, Term term) const {
+Term LogOracle::term_in_log(NodeId node, LogIndex index) const {
   const std::vector<Term>& log = logs_[node.value];
-  if (index == LogIndex() || index.value > log.size()) {
-    return index == LogIndex();
-  }
-  const Term known = log[index.value - 1];
-  return known == Term() || known == term;
+  return index == LogIndex() || index.value > log.size() ? Term() : log[index.value - 1];
 }
 
 }  // namespace strata::sim

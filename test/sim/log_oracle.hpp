@@ -44,9 +44,8 @@ class LogOracle {
   // 0: nothing is known to be committed there.
   Term committed_term(LogIndex index) const;
   LogIndex last_committed() const { return LogIndex(committed_.size()); }
-  // False when the node's log ends before the entry or has one of another term there. What lies before the log's base
-  // is not known.
-  bool may_hold(NodeId node, LogIndex index, Term term) const;
+  // The term of the entry in the node's log, or of what a snapshot has replaced there; 0: it has none.
+  Term term_in_log(NodeId node, LogIndex index) const;
 
  private:
   // There is one for an index and a term, ever, and one before it.
@@ -65,6 +64,7 @@ class LogOracle {
   };
 
   void fail(Invariant invariant, NodeId node, const std::string& what);
+  void stand_on(NodeId node, EntryId base);
   void take(NodeId node, const raft::Core& core, LogIndex index);
   void learn(NodeId node, const Entry& entry);
   void learn_before(NodeId node, LogIndex index, Term term, Term before);
@@ -74,6 +74,7 @@ class LogOracle {
 
   Violated violated_;
   std::array<std::vector<Term>, max_nodes + 1> logs_;            // by node; the terms from index 1 on
+  std::array<LogIndex, max_nodes + 1> bases_{};                  // of these logs: what a snapshot has replaced
   std::vector<std::vector<Content>> contents_;                   // from index 1 on
   std::vector<Committed> committed_;                             // from index 1 on
   std::unordered_map<std::uint64_t, LogIndex> committed_names_;  // never iterated

@@ -151,6 +151,17 @@ void draw_rules(Random& random, Plan& plan) {
   plan.check_quorum = !random.chance(200);
 }
 
+// More of them, and in small parts, so that they are under way when something else happens.
+void draw_snapshots(Random& random, Plan& plan) {
+  const bool very_often = random.chance(300) && plan.snapshot_log_size > 0;
+  const std::size_t log_size = 500 + random.below(4000);
+  plan.snapshot_log_size = very_often ? log_size : plan.snapshot_log_size;
+  const bool in_parts = random.chance(700) && plan.large == 0 && plan.keys <= 64;  // some hundred parts at most
+  const std::size_t part = 64 + random.below(4000);
+  plan.max_chunk_bytes = in_parts ? part : plan.max_chunk_bytes;
+  plan.snapshot_piece_size = in_parts ? part : plan.snapshot_piece_size;
+}
+
 }  // namespace
 
 Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
@@ -165,6 +176,7 @@ Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
   draw_rules(random, plan);
   plan.calm_at = seconds(random.between(5, 75));
   plan.end_at = plan.calm_at + seconds(20);
+  draw_snapshots(random, plan);
   return plan;
 }
 
