@@ -136,9 +136,6 @@ void FrontEnd::on(const Committed& committed) {
 }
 
 void FrontEnd::on(InstallState& install) {
-  if (state_.capture()) {
-    sometimes(Mark::installed_while_capturing);
-  }
   std::swap(state_, *install.state);
   applied_term_ = install.term;
   log_bytes_ = 0;

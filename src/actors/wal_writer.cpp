@@ -90,11 +90,12 @@ void WalWriter::on(const raft::Fetch& fetch) {
   raft::Fetched fetched{fetch.peer, {}};
   std::size_t bytes = 0;
   // The log may have become shorter since the question was asked, at either end.
-  const bool there = fetch.first >= log_->first_index() && fetch.first <= log_->last_index();
+  const bool within = fetch.first >= log_->first_index() && fetch.first <= log_->last_index();
+  const bool there = within && !rarely(RareWay::fetch_finds_nothing);
   if (!there) {
     sometimes(Mark::fetch_outside_log);
   }
-  if (!poisoned_ && there && !rarely(RareWay::fetch_finds_nothing)) {
+  if (!poisoned_ && there) {
     auto entries = log_->read(fetch.first, std::min(fetch.last, log_->last_index()), fetch.max_bytes);
     if (!entries) {
       fail(entries.error());

@@ -44,7 +44,6 @@ namespace strata {
   MARK(reads_lost_with_leadership)     \
   MARK(reads_lost_with_leader)         \
   MARK(snapshot_sent)                  \
-  MARK(chunk_of_earlier_transfer)      \
   MARK(snapshot_gone_while_sent)       \
   MARK(chunk_sent_again)               \
   MARK(snapshot_begins_to_come)        \
@@ -53,7 +52,6 @@ namespace strata {
   MARK(chunk_out_of_place)             \
   MARK(snapshot_installed)             \
   MARK(snapshot_replaces_longer_log)   \
-  MARK(snapshot_came_too_late)         \
   MARK(stored_while_captured)          \
   MARK(set_repeated)                   \
   MARK(set_number_stale)               \
@@ -79,7 +77,6 @@ namespace strata {
   MARK(snapshot_taken)                 \
   MARK(snapshot_received)              \
   MARK(capture_goes_on)                \
-  MARK(installed_while_capturing)      \
   MARK(segment_cut_in_batch)           \
   MARK(segment_for_one_record)         \
   MARK(torn_tail_cut)                  \

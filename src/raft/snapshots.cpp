@@ -46,8 +46,7 @@ void Core::on(SnapshotRead event) {
     return;
   }
   if ((*transfer)->last_included != event.last_included || (*transfer)->offset != event.offset) {
-    sometimes(Mark::chunk_of_earlier_transfer);
-    read_chunk(event.peer, **transfer);
+    read_chunk(event.peer, **transfer);  // read for an earlier transfer
   } else if (event.size == 0) {
     // The next beat begins anew, with what is the newest snapshot then.
     sometimes(Mark::snapshot_gone_while_sent);
@@ -223,7 +222,6 @@ void Core::install(EntryId last_included) {
     snapshot_ = last_included;
   }
   if (holds(last_included)) {
-    sometimes(Mark::snapshot_came_too_late);
     commit_to(last_included.index);
   } else {
     sometimes(last_included.index < log_.last_index() ? Mark::snapshot_replaces_longer_log : Mark::snapshot_installed);
