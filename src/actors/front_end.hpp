@@ -30,10 +30,10 @@ struct FrontEndOptions {
   std::uint32_t max_sessions = 100'000;                // exactly-once sessions kept, if this node leads; at least 1
   Duration request_timeout = std::chrono::seconds(5);  // every request is answered within this
   Duration leader_wait = std::chrono::seconds(2);      // how long a request waits for a leader
-  std::size_t snapshot_log_size = 256 << 20;  // bytes of log kept for the two newest snapshots; 0: none is taken
+  std::size_t snapshot_log_size = 256 << 20;    // bytes of log kept for the two newest snapshots; 0: none is taken
   std::size_t snapshot_piece_size = 256 << 10;  // of a snapshot that is captured; no handler encodes much more
-  std::size_t replayed_bytes = 0;             // of log behind the newest snapshot, applied at the start
-  Term applied_term;                          // of the last entry that was applied
+  std::size_t replayed_bytes = 0;               // of log behind the newest snapshot, applied at the start
+  Term applied_term;                            // of the last entry that was applied
 };
 
 class FrontEnd {
