@@ -138,18 +138,20 @@ void FrontEnd::on(const Committed& committed) {
 void FrontEnd::on(InstallState& install) {
   std::swap(state_, *install.state);
   applied_term_ = install.term;
-  log_bytes_ = 0;
+  log_bytes_ = between_snapshots_ = 0;
   snapshots_.post_owed(Discard{std::move(install.state)}, 0);
   reads_.applied();
 }
 
-// Half of what is to be kept at most: the log goes when it is behind two snapshots.
+// Half of what is to be kept at most: the log goes when it is behind two snapshots. When much was applied at once, what
+// lies between the two is too much by itself, and the next entry is enough.
 void FrontEnd::begin_snapshot_if_due() {
-  const std::size_t due = options_.snapshot_log_size / 2;
-  if (options_.snapshot_log_size == 0 || log_bytes_ < due || state_.capture() || piece_out_ || finish_by_) {
+  const std::size_t bound = options_.snapshot_log_size;
+  const bool due = log_bytes_ >= bound / 2 || (log_bytes_ > 0 && between_snapshots_ + log_bytes_ > bound);
+  if (bound == 0 || !due || state_.capture() || piece_out_ || finish_by_) {
     return;
   }
-  log_bytes_ = 0;
+  between_snapshots_ = std::exchange(log_bytes_, 0);
   captured_ = {state_.applied(), applied_term_};
   state_.begin_capture();
   capture_piece(true);
@@ -170,11 +172,14 @@ void FrontEnd::on(const PieceStored&) {
   if (state_.capture()) {
     sometimes(Mark::capture_goes_on);
     capture_piece(false);
+  } else {
+    begin_snapshot_if_due();
   }
 }
 
 void FrontEnd::on(const CaptureFailed&) {
   piece_out_ = false;
+  between_snapshots_ = 0;  // the disk has no room: not to be tried again with the next entry
   state_.end_capture();
 }
 

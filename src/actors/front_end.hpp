@@ -99,9 +99,10 @@ class FrontEnd {
   TimePoint now_;
   std::optional<TimePoint> finish_by_;
   Term applied_term_;
-  std::size_t log_bytes_ = 0;  // applied since the last snapshot began
-  EntryId captured_;           // what is being captured reaches up to here
-  bool piece_out_ = false;     // the keeper has a piece that it has not stored yet
+  std::size_t log_bytes_ = 0;          // applied since the last snapshot began
+  std::size_t between_snapshots_ = 0;  // applied between that one and the one before
+  EntryId captured_;                   // what is being captured reaches up to here
+  bool piece_out_ = false;             // the keeper has a piece that it has not stored yet
 };
 
 }  // namespace strata::actors

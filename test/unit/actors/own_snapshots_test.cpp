@@ -1,0 +1,91 @@
+// When the front end takes a snapshot of its own.
+#include <doctest/doctest.h>
+
+#include "front_end_harness.hpp"
+
+namespace strata::actors {
+namespace {
+
+using test::FrontEndHarness;
+
+constexpr std::size_t bound = 1000;  // bytes of log
+
+FrontEndOptions with_bound() {
+  FrontEndOptions options;
+  options.snapshot_log_size = bound;
+  return options;
+}
+
+// One entry is so many bytes, and has the index that follows.
+struct Fixture : FrontEndHarness {
+  Fixture() : FrontEndHarness(with_bound()) {}
+
+  void commit_bytes(std::size_t bytes) {
+    const std::size_t rest = bytes - make(0).body.size();
+    last = last.next();
+    post(Committed{{make(rest)}});
+  }
+  Entry make(std::size_t value_size) const {
+    return make_entry(EntryType::command, Term(1), last, kv::encode_command({"k", Bytes(value_size, 'v')}));
+  }
+  // The entry up to which a snapshot that begins now reaches, if one does.
+  std::optional<LogIndex> begun() {
+    std::optional<LogIndex> index;
+    for (SnapshotMessage& message : snapshots.take()) {
+      if (const auto* piece = std::get_if<CapturedPiece>(&message); piece != nullptr && piece->first) {
+        CHECK(piece->last);
+        index = piece->last_included.index;
+      }
+    }
+    return index;
+  }
+  void stored() { post(PieceStored()); }
+
+  LogIndex last;
+};
+
+TEST_CASE_FIXTURE(Fixture, "a snapshot begins when half of the log's bound has been applied since the one before") {
+  commit_bytes(499);
+  CHECK_FALSE(begun());
+  commit_bytes(60);
+  CHECK((begun() == LogIndex(2)));
+  stored();
+  commit_bytes(440);
+  CHECK_FALSE(begun());
+  commit_bytes(60);
+  CHECK((begun() == LogIndex(4)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "the log of a large batch goes with the next entry: two snapshots must be behind it") {
+  commit_bytes(5000);
+  CHECK((begun() == LogIndex(1)));
+  stored();
+  CHECK_FALSE(begun());
+  commit_bytes(60);
+  CHECK((begun() == LogIndex(2)));
+  stored();
+  commit_bytes(60);
+  CHECK_FALSE(begun());
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is applied while a snapshot is stored counts for the next one") {
+  commit_bytes(500);
+  CHECK((begun() == LogIndex(1)));
+  commit_bytes(500);
+  CHECK_FALSE(begun());
+  stored();
+  CHECK((begun() == LogIndex(2)));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a snapshot that cannot be stored is not tried again before as much has been applied") {
+  commit_bytes(5000);
+  CHECK((begun() == LogIndex(1)));
+  post(CaptureFailed());
+  commit_bytes(60);
+  CHECK_FALSE(begun());
+  commit_bytes(440);
+  CHECK((begun() == LogIndex(3)));
+}
+
+}  // namespace
+}  // namespace strata::actors
