@@ -93,7 +93,8 @@ void Faults::roll_back_up(NodeId node, std::vector<NodeId> left) {
 }
 
 void Faults::storm() {
-  kill_again(draw_victim(), 3 + random_.below(8));
+  const std::uint64_t times = 3 + random_.below(8);
+  kill_again(draw_victim(), times);
 }
 
 void Faults::kill_again(NodeId node, std::uint64_t times) {
