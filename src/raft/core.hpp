@@ -437,6 +437,8 @@ class Core {
   void replicate_to_all();
   void send_entries(NodeId to, Progress& progress, std::vector<Entry> entries);
   void fetch(NodeId peer, LogIndex first);
+  // The follower has answered what was sent in that round. None: the answer is to no leader, or to none of its rounds.
+  Progress* answered(NodeId from, Round round);
   void receive(NodeId from, const AppendEntriesResponse& response);
   void accepted(Progress& progress, const AppendEntriesResponse& response);
   void rejected(Progress& progress, const AppendEntriesResponse& response);

@@ -183,20 +183,28 @@ void Core::on(Fetched event) {
   }
 }
 
-void Core::receive(NodeId from, const AppendEntriesResponse& response) {
+Progress* Core::answered(NodeId from, Round round) {
   auto* leader = std::get_if<Leader>(&role_);
-  if (!leader || response.round > leader->round) {
-    return;
+  if (!leader || round > leader->round) {
+    return nullptr;
   }
   Progress& progress = leader->followers.at(from);
-  progress.answered = std::max(progress.answered, response.round);
+  progress.answered = std::max(progress.answered, round);
   note_contact();
-  if (response.success) {
-    accepted(progress, response);
-  } else {
-    rejected(progress, response);
+  return &progress;
+}
+
+void Core::receive(NodeId from, const AppendEntriesResponse& response) {
+  Progress* progress = answered(from, response.round);
+  if (progress == nullptr) {
+    return;
   }
-  replicate(from, progress);
+  if (response.success) {
+    accepted(*progress, response);
+  } else {
+    rejected(*progress, response);
+  }
+  replicate(from, *progress);
   confirm_reads();
 }
 

@@ -91,14 +91,11 @@ void Core::send_chunks_again() {
 }
 
 void Core::receive(NodeId from, const InstallSnapshotResponse& response) {
-  auto* leader = std::get_if<Leader>(&role_);
-  if (!leader || response.round > leader->round) {
+  Progress* progress = answered(from, response.round);
+  if (progress == nullptr) {
     return;
   }
-  Progress& progress = leader->followers.at(from);
-  progress.answered = std::max(progress.answered, response.round);
-  note_contact();
-  auto& transfer = progress.transfer;
+  auto& transfer = progress->transfer;
   // Only the newest chunk's answer counts: each leads to the next chunk, so an earlier one's would double all that
   // follows.
   if (transfer && transfer->on_its_way == response.chunk && response.offset <= transfer->size) {

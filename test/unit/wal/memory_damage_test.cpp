@@ -1,6 +1,6 @@
 // Disks that are full, lie or rot.
 #include "support/memory_files.hpp"
-#include "support/show_result.hpp"
+#include "support/synced_file.hpp"
 
 #include <doctest/doctest.h>
 
@@ -16,16 +16,6 @@ namespace {
 
 constexpr const char* path = "d/f";
 
-std::unique_ptr<wal::File> make_file(MemoryFiles& files, BytesView synced) {
-  REQUIRE(files.make_directory("d"));
-  auto file = files.create(path);
-  REQUIRE(file);
-  REQUIRE(*(*file)->write_at(0, synced) == synced.size());
-  REQUIRE((*file)->sync());
-  REQUIRE(files.sync_directory("d"));
-  return std::move(*file);
-}
-
 std::size_t differences(const Bytes& one, const Bytes& other) {
   REQUIRE(one.size() == other.size());
   std::size_t count = 0;
@@ -39,7 +29,7 @@ std::size_t differences(const Bytes& one, const Bytes& other) {
 
 TEST_CASE("on a full disk a file takes what it has room for, and does not grow") {
   MemoryFiles files;
-  const auto file = make_file(files, "0123456789");
+  const auto file = make_file(files, path, "0123456789");
   files.set_full(true);
   const auto inside = file->write_at(8, "abcd");
   REQUIRE(inside);
@@ -58,7 +48,7 @@ TEST_CASE("a garbled sector keeps what was synced in it and was not to change") 
   std::size_t garbled = 0;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {
     MemoryFiles files;
-    const auto file = make_file(files, old + old);
+    const auto file = make_file(files, path, old + old);
     REQUIRE(file->write_at(sector_size / 2, written));
     files.lose_power(choose_by_seed(seed), true);
     const Bytes content = files.content(path);
@@ -74,7 +64,7 @@ TEST_CASE("a garbled sector keeps what was synced in it and was not to change") 
 
 TEST_CASE("after a failed sync that forgets, the next one succeeds, and what is seen is not on the disk") {
   MemoryFiles files;
-  const auto file = make_file(files, Bytes(sector_size, 'o'));
+  const auto file = make_file(files, path, Bytes(sector_size, 'o'));
   REQUIRE(file->write_at(0, Bytes(sector_size, 'n')));
   files.set_fault([](const FileCall& call) {
     return call.operation == FileOperation::sync ? std::optional(Error{ErrorKind::io, "fails"}) : std::nullopt;
@@ -93,7 +83,7 @@ TEST_CASE("after a failed sync that forgets, the next one succeeds, and what is 
 
 TEST_CASE("a sync that fails and does not forget leaves all to the next one") {
   MemoryFiles files;
-  const auto file = make_file(files, Bytes(sector_size, 'o'));
+  const auto file = make_file(files, path, Bytes(sector_size, 'o'));
   REQUIRE(file->write_at(0, Bytes(sector_size, 'n')));
   files.set_fault([](const FileCall& call) {
     return call.operation == FileOperation::sync ? std::optional(Error{ErrorKind::io, "fails"}) : std::nullopt;
@@ -110,7 +100,7 @@ TEST_CASE("a sync that fails and does not forget leaves all to the next one") {
 
 TEST_CASE("a lost write is seen until the power is lost, and one sector is as it was then") {
   MemoryFiles files;
-  const auto file = make_file(files, Bytes(3 * sector_size, 'o'));
+  const auto file = make_file(files, path, Bytes(3 * sector_size, 'o'));
   const Bytes written(3 * sector_size, 'n');
   files.spoil_next_sync(Spoiling::lost, [](std::size_t) { return std::size_t{1}; });
   REQUIRE(file->write_at(0, written));
@@ -122,7 +112,7 @@ TEST_CASE("a lost write is seen until the power is lost, and one sector is as it
 
 TEST_CASE("only one sync is spoilt") {
   MemoryFiles files;
-  const auto file = make_file(files, Bytes(sector_size, 'o'));
+  const auto file = make_file(files, path, Bytes(sector_size, 'o'));
   files.spoil_next_sync(Spoiling::lost, keep_nothing());
   REQUIRE(file->sync());  // has nothing to do
   REQUIRE(file->write_at(0, Bytes(sector_size, 'a')));
@@ -135,7 +125,7 @@ TEST_CASE("only one sync is spoilt") {
 
 TEST_CASE("a misdirected write stands where it should not, and not where it should") {
   MemoryFiles files;
-  const auto file = make_file(files, Bytes(3 * sector_size, 'o'));
+  const auto file = make_file(files, path, Bytes(3 * sector_size, 'o'));
   // Of the one sector that is written the first and only; of the places the third.
   files.spoil_next_sync(Spoiling::misdirected, [](std::size_t count) { return count - 1; });
   REQUIRE(file->write_at(0, Bytes(sector_size, 'n')));
@@ -149,7 +139,7 @@ TEST_CASE("rot flips one bit of what was synced, for the process and for good") 
   CHECK_FALSE(empty.rot(keep_nothing()));
   MemoryFiles files;
   const Bytes whole(sector_size, 'o');
-  const auto file = make_file(files, whole);
+  const auto file = make_file(files, path, whole);
   REQUIRE(files.rot(choose_by_seed(1)));
   const Bytes rotten = files.content(path);
   CHECK(differences(rotten, whole) == 1);
@@ -159,15 +149,15 @@ TEST_CASE("rot flips one bit of what was synced, for the process and for good") 
 
 TEST_CASE("a replaced disk is empty, an old one holds what it held") {
   MemoryFiles files;
-  make_file(files, "old");
+  make_file(files, path, "old");
   const auto backup = files.copy();
-  make_file(files, "new");
+  make_file(files, path, "new");
   files.kill_process();
   files.become(*backup);
   CHECK(files.content(path) == "old");
   files.replace();
   CHECK_FALSE(files.exists(path));
   CHECK_FALSE(files.open(path));
-  make_file(files, "another");
+  make_file(files, path, "another");
   CHECK(files.content(path) == "another");
 }

@@ -1,24 +1,10 @@
 #include "support/memory_files.hpp"
-#include "support/show_result.hpp"
+#include "support/synced_file.hpp"
 
 #include <doctest/doctest.h>
 
 using namespace strata;
 using namespace strata::test;
-
-namespace {
-
-std::unique_ptr<wal::File> make_file(MemoryFiles& files, const std::string& path, BytesView synced) {
-  REQUIRE(files.make_directory("d"));
-  auto file = files.create(path);
-  REQUIRE(file);
-  REQUIRE(*(*file)->write_at(0, synced) == synced.size());
-  REQUIRE((*file)->sync());
-  REQUIRE(files.sync_directory("d"));
-  return std::move(*file);
-}
-
-}  // namespace
 
 TEST_CASE("a loss of power drops unsynced sectors one by one and keeps synced ones") {
   MemoryFiles files;
