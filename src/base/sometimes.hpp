@@ -36,6 +36,7 @@ namespace strata {
   MARK(probe_after_loss)               \
   MARK(window_full)                    \
   MARK(older_terms_committed)          \
+  MARK(too_much_uncommitted)           \
   MARK(fetched_after_leadership)       \
   MARK(fetched_nothing_of_use)         \
   MARK(read_waits_for_term)            \
@@ -55,6 +56,8 @@ namespace strata {
   MARK(stored_while_captured)          \
   MARK(set_repeated)                   \
   MARK(set_number_stale)               \
+  MARK(session_forgotten)              \
+  MARK(session_perhaps_forgotten)      \
   MARK(messages_held_for_two_votes)    \
   MARK(writer_behind)                  \
   MARK(writes_gathered)                \

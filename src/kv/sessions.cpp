@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/sometimes.hpp"
 
 namespace strata::kv {
 
@@ -11,7 +12,11 @@ std::optional<Outcome> Sessions::look_up(const Once& once) {
   const auto found = by_client_.find(once.client);
   if (found == by_client_.end()) {
     const bool may_be_forgotten = once.since && *once.since < last_forgotten_at_;
-    return may_be_forgotten ? std::optional<Outcome>(StaleNumber()) : std::nullopt;
+    if (may_be_forgotten) {
+      sometimes(Mark::session_perhaps_forgotten);
+      return StaleNumber();
+    }
+    return std::nullopt;
   }
   order_.splice(order_.end(), order_, found->second);
   const Session& session = *found->second;
@@ -31,6 +36,7 @@ void Sessions::remember(const Once& once, LogIndex index, Outcome outcome) {
     by_client_.erase(order_.front().client);
     order_.pop_front();
     last_forgotten_at_ = index;
+    sometimes(Mark::session_forgotten);
   }
   restore({Bytes(once.client), once.number, outcome});
 }

@@ -41,6 +41,7 @@ void Core::on(const Propose& event) {
     bytes += Entry::header_size + payload.size();
   }
   if (leader->uncommitted_bytes > 0 && leader->uncommitted_bytes + bytes > config_.max_uncommitted_bytes) {
+    sometimes(Mark::too_much_uncommitted);
     out_.proposals_refused = ProposalsRefused{event.id, RefusalReason::too_much_uncommitted};
     return;
   }

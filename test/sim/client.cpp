@@ -100,13 +100,17 @@ Client::Number Client::draw_set(const Bytes& key, std::size_t value_size) {
   return set(favourite_, key, value_size);
 }
 
-Client::Number Client::begin_once(const Bytes& key, std::size_t value_size) {
+Client::Session Client::take_session() {
   if (free_sessions_.empty()) {
-    free_sessions_.push_back(++sessions_);
+    return {++sessions_, newest_seen_};
   }
-  const std::uint32_t session = free_sessions_.back();
+  const Session session = free_sessions_.back();
   free_sessions_.pop_back();
-  const Number number = set_once(favourite_, key, value_size, session);
+  return session;
+}
+
+Client::Number Client::begin_once(const Bytes& key, std::size_t value_size) {
+  const Number number = send_once(favourite_, key, value_size, take_session());
   if (random_.chance(surroundings_.plan.impatient)) {
     repeat(number, draw_node());
   }
@@ -180,13 +184,17 @@ Client::Number Client::set_if(NodeId node, const Bytes& key, std::size_t value_s
 }
 
 Client::Number Client::set_once(NodeId node, const Bytes& key, std::size_t value_size, std::uint32_t session) {
+  return send_once(node, key, value_size, {session, std::nullopt});
+}
+
+Client::Number Client::send_once(NodeId node, const Bytes& key, std::size_t value_size, Session session) {
   Request request;
   request.name = write_name(id_, last_number_ + 1);
   request.operation = surroundings_.history.invoke_set(key, request.name, surroundings_.scheduler.now());
   wire::SetRequest set;
   set.key = key;
   set.value = value_of(request.name, value_size);
-  set.once = wire::Once{fmt::format("client-{}-{}", id_, session), last_number_ + 1, std::nullopt};
+  set.once = wire::Once{fmt::format("client-{}-{}", id_, session.number), last_number_ + 1, session.since};
   request.once = set;
   request.session = session;
   surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {}, once", id_, node, last_number_ + 1);
@@ -233,9 +241,10 @@ void Client::give_up(Number number) {
   }
 }
 
-// A ONCE is over when it was answered OK, any other request when nobody waits for it any more.
+// A ONCE is over when it was answered OK or its session may be forgotten, any other request when nobody waits for it
+// any more.
 void Client::end_slot(Number number, Request& request) {
-  if (request.once && request.fate != Fate::ok) {
+  if (request.once && request.fate != Fate::ok && !request.stale) {
     repeat_soon(number, request);
     return;
   }
@@ -244,7 +253,9 @@ void Client::end_slot(Number number, Request& request) {
     if (random_.chance(100)) {
       repeat(number, draw_node());  // it is answered as it was, or its number is stale by then
     }
-    free_sessions_.push_back(request.session);
+    if (!request.stale) {
+      free_sessions_.push_back(request.session);
+    }
   }
   if (!request.extra) {
     schedule_next();
@@ -301,25 +312,31 @@ void Client::settle(Number, Request& request, const wire::ReplyBody& body) {
     const CommittedSet* committed = surroundings_.oracles.committed(stored->revision);
     request.revision = stored->revision;
     if (committed != nullptr) {
-      seen_[committed->key] = std::max(seen_[committed->key], stored->revision);
+      saw(committed->key, stored->revision);
     }
     judge(history.stored(request.operation, stored->revision, committed, now));
   } else if (const auto* found = std::get_if<wire::GetReply>(&body)) {
     const CommittedSet* committed = surroundings_.oracles.committed(found->revision);
     request.name = name_of(found->key, found->value).value_or(WriteName());
     request.revision = found->revision;
-    seen_[found->key] = std::max(seen_[found->key], found->revision);
+    saw(found->key, found->revision);
     judge(history.found(request.operation, found->value, found->revision, committed, now));
   } else if (std::holds_alternative<wire::NoneReply>(body)) {
     judge(history.found_nothing(request.operation, now));
   }
 }
 
+void Client::saw(const Bytes& key, LogIndex revision) {
+  seen_[key] = std::max(seen_[key], revision);
+  newest_seen_ = std::max(newest_seen_, revision);
+}
+
 void Client::settle_error(Request& request, const wire::ErrorReply& error) {
   surroundings_.trace.text(NodeId(), error.text);
   request.fate = Fate::error;
   favourite_ = draw_node();
-  if (error.code == wire::ErrorCode::stale_number) {
+  request.stale = request.stale || error.code == wire::ErrorCode::stale_number;
+  if (error.code == wire::ErrorCode::stale_number && !surroundings_.plan.max_sessions) {
     judge(fmt::format("client {} is told that the number of its newest write is stale", id_));
   }
   if (says_not_applied(error.code) && !request.once) {

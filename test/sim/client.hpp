@@ -73,13 +73,20 @@ class Client {
   static std::uint32_t client_of(const wire::ClientAddress& address);
 
  private:
+  // Of the running load. A server that may have forgotten it refuses it, by `since`.
+  struct Session {
+    std::uint32_t number = 0;  // 0 is not among them
+    std::optional<LogIndex> since;
+  };
+
   struct Request {
     History::Operation operation = 0;
     WriteName name;  // written, or read
     LogIndex revision;
     NodeId node;
     std::optional<wire::SetRequest> once;  // to be repeated
-    std::uint32_t session = 0;             // of a repeatable one
+    Session session;                       // of a repeatable one
+    bool stale = false;                    // its session may be forgotten: it cannot be repeated any more
     bool repeating = false;                // a copy is about to be sent
     bool slot = false;                     // belongs to the running load: when it is over, the next one is sent
     bool extra = false;                    // but not after this one
@@ -89,6 +96,8 @@ class Client {
   void next_request();
   void draw_request(bool extra);
   Number draw_set(const Bytes& key, std::size_t value_size);
+  Session take_session();
+  Number send_once(NodeId node, const Bytes& key, std::size_t value_size, Session session);
   Number begin_once(const Bytes& key, std::size_t value_size);
   void end_slot(Number number, Request& request);
   void repeat_soon(Number number, Request& request);
@@ -99,6 +108,7 @@ class Client {
   void give_up(Number number);
   void settle(Number number, Request& request, const wire::ReplyBody& body);
   void settle_error(Request& request, const wire::ErrorReply& error);
+  void saw(const Bytes& key, LogIndex revision);
   void settle_repeat(const Request& request, const wire::ReplyBody& body);
   void judge(const std::optional<std::string>& wrong);
   NodeId draw_node();
@@ -115,8 +125,9 @@ class Client {
   Number left_ = 0;  // answers up to this one are on a connection that it has left
   std::size_t succeeded_ = 0;
   std::map<Number, Request> requests_;
-  std::map<Bytes, LogIndex> seen_;            // the newest revision of a key that this client saw
-  std::vector<std::uint32_t> free_sessions_;  // of the running load; 0 is not among them
+  std::map<Bytes, LogIndex> seen_;  // the newest revision of a key that this client saw
+  LogIndex newest_seen_;            // of all keys
+  std::vector<Session> free_sessions_;
   std::uint32_t sessions_ = 0;
   std::vector<Bytes> empty_keys_;
   std::map<Number, Number> repeats_;  // of what: each copy of a request has a number of its own

@@ -162,6 +162,18 @@ void draw_snapshots(Random& random, Plan& plan) {
   plan.snapshot_piece_size = in_parts ? part : plan.snapshot_piece_size;
 }
 
+// So few that they are reached.
+void draw_limits(Random& random, Plan& plan) {
+  const bool few_sessions = random.chance(300);
+  const auto sessions = static_cast<std::uint32_t>(1 + random.below(12));
+  if (few_sessions) {
+    plan.max_sessions = sessions;
+  }
+  const bool little_uncommitted = random.chance(200);
+  const std::size_t uncommitted = 1 + random.below(20'000);
+  plan.max_uncommitted_bytes = little_uncommitted ? uncommitted : plan.max_uncommitted_bytes;
+}
+
 }  // namespace
 
 Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
@@ -177,6 +189,7 @@ Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
   plan.calm_at = seconds(random.between(5, 75));
   plan.end_at = plan.calm_at + seconds(20);
   draw_snapshots(random, plan);
+  draw_limits(random, plan);
   return plan;
 }
 

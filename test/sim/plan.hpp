@@ -27,12 +27,14 @@ struct Plan {
   std::size_t window_bytes = 8 << 20;
   std::size_t window_messages = 128;
   std::size_t cache_bytes = 64 << 20;
+  std::size_t max_uncommitted_bytes = 256 << 20;
   std::uint64_t segment_size = 256 << 10;
   std::size_t max_chunk_bytes = 256 << 10;
   std::size_t snapshot_piece_size = 256 << 10;
-  std::size_t snapshot_log_size = 0;  // bytes of log kept for the two newest snapshots; 0: none is taken
-  std::size_t short_write = 0;        // the most that one write takes; 0: everything
-  std::int64_t clock_drift_ppm = 0;   // at most
+  std::size_t snapshot_log_size = 0;          // bytes of log kept for the two newest snapshots; 0: none is taken
+  std::optional<std::uint32_t> max_sessions;  // nothing: more than there are clients
+  std::size_t short_write = 0;                // the most that one write takes; 0: everything
+  std::int64_t clock_drift_ppm = 0;           // at most
 
   ServiceTime loop_time{std::chrono::microseconds(1), std::chrono::microseconds(5)};
   ServiceTime disk_time{std::chrono::microseconds(20), std::chrono::microseconds(80)};

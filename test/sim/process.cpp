@@ -58,6 +58,7 @@ actors::NodeOptions Process::options() const {
   options.raft.window_bytes = plan.window_bytes;
   options.raft.window_messages = plan.window_messages;
   options.raft.cache_bytes = plan.cache_bytes;
+  options.raft.max_uncommitted_bytes = plan.max_uncommitted_bytes;
   options.raft.max_chunk_bytes = plan.max_chunk_bytes;
   options.log.directory = data_directory;
   options.log.segment_size = plan.segment_size;
@@ -65,6 +66,7 @@ actors::NodeOptions Process::options() const {
   options.log.node = machine_.id_;
   options.front_end.self = machine_.id_;
   options.front_end.ack = plan.ack;
+  options.front_end.max_sessions = plan.max_sessions.value_or(options.front_end.max_sessions);
   options.front_end.snapshot_log_size = plan.snapshot_log_size;
   options.front_end.snapshot_piece_size = plan.snapshot_piece_size;
   options.front_end.fsync_interval = plan.fsync_interval;
