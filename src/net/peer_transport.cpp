@@ -241,12 +241,19 @@ void PeerTransport::take(const MultipartReader& message) {
 
 void PeerTransport::take_frame(wire::PeerFrame frame) {
   const NodeId from = frame.envelope.from;
-  const Incarnation before = peers_.contains(from) ? gate_->newest(from) : Incarnation(0);
-  if (const auto reason = gate_->refuse(frame.envelope)) {
+  const bool is_peer = peers_.contains(from);
+  const Incarnation before = is_peer ? gate_->newest(from) : Incarnation(0);
+  const auto reason = gate_->refuse(frame.envelope);
+  if (is_peer && gate_->newest(from) != before) {
+    logger_.info("member {} is heard, incarnation {}", from, gate_->newest(from));
+    peers_.at(from).silent = false;
+    peers_.at(from).hello_due = monotonic_now();  // it does not know this node yet
+  }
+  if (reason) {
     refuse(*reason);
     return;
   }
-  heard(from, before);
+  heard(from);
   const std::size_t bytes = wire::size_of(frame.message);
   if (auto* message = std::get_if<raft::Message>(&frame.message)) {
     burst_.messages.push_back({from, std::move(*message)});
@@ -266,18 +273,12 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
   }
 }
 
-// `before`: the newest incarnation of `from` that was known until now.
-void PeerTransport::heard(NodeId from, Incarnation before) {
+void PeerTransport::heard(NodeId from) {
   ++counters_.received;
   Peer& peer = peers_.at(from);
   peer.heard = monotonic_now();
-  const Incarnation now = gate_->newest(from);
-  if (peer.silent || now != before) {
-    logger_.info("member {} is heard, incarnation {}", from, now);
-    peer.silent = false;
-  }
-  if (now != before) {
-    peer.hello_due = peer.heard;  // it does not know this node yet
+  if (std::exchange(peer.silent, false)) {
+    logger_.info("member {} is heard again", from);
   }
 }
 

@@ -93,7 +93,7 @@ class PeerTransport : public actors::PeerTransport {
 
   void take(const MultipartReader& message);
   void take_frame(wire::PeerFrame frame);
-  void heard(NodeId from, Incarnation before);
+  void heard(NodeId from);
   void deliver_to_raft();
   void deliver_to_front_end(actors::FrontEndMessage message, std::size_t bytes);
   void answer_not_appended(const actors::ForwardedFrom& refused);

@@ -35,11 +35,13 @@ std::optional<std::string> PeerGate::refuse(const PeerEnvelope& envelope) {
     return fmt::format("it is of incarnation {} of its sender, and {} has been heard", envelope.from_incarnation,
                        peer->second);
   }
+  // Also of one who knows an earlier life of this node: if it were answered as an earlier life of its own, two who both
+  // know too little of each other would refuse each other for ever.
+  peer->second = envelope.from_incarnation;
   if (envelope.to_incarnation != Incarnation(0) && envelope.to_incarnation != incarnation_) {
     return fmt::format("it is meant for incarnation {} of this node, and this is {}", envelope.to_incarnation,
                        incarnation_);
   }
-  peer->second = envelope.from_incarnation;
   return std::nullopt;
 }
 

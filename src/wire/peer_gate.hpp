@@ -20,7 +20,7 @@ class PeerGate {
   PeerGate(ClusterId cluster, NodeId self, Incarnation incarnation, const std::vector<NodeId>& peers);
 
   // Nothing: the message is taken, and its sender's incarnation is the newest seen. Else why it is refused, for the
-  // log.
+  // log. One that is meant for an earlier life of this node is refused, and still tells its sender's incarnation.
   std::optional<std::string> refuse(const PeerEnvelope& envelope);
 
   // Whether forwarded SETs of a message that was taken are to be handled: false when they were before, or so long ago

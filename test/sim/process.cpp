@@ -188,14 +188,15 @@ void Process::receive(const Arrival& arrival) {
   }
   const NodeId from = decoded->envelope.from;
   const Incarnation before = gate_->newest(from);
-  if (const auto reason = gate_->refuse(decoded->envelope)) {
+  const auto reason = gate_->refuse(decoded->envelope);
+  if (gate_->newest(from) != before) {
+    say_hello(from);
+  }
+  if (reason) {
     machine_.surroundings_.trace.text(machine_.id_, *reason);
     return;
   }
   machine_.surroundings_.oracles.taken(machine_.id_, decoded->envelope, *actors_);
-  if (gate_->newest(from) != before) {
-    say_hello(from);
-  }
   deliver(std::move(*decoded));
 }
 

@@ -46,11 +46,23 @@ TEST_CASE("a message of an earlier incarnation of its sender is refused") {
   CHECK(!gate.refuse(envelope(NodeId(3), NodeId(1), Incarnation(1), Incarnation(0))));
 }
 
-TEST_CASE("a message to another incarnation of this node is refused and tells nothing") {
+TEST_CASE("a message to another incarnation of this node is refused, and tells the sender's") {
   PeerGate gate = gate_of_node_1();
   CHECK(gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(7), Incarnation(4))));
-  CHECK(gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(7), Incarnation(6))));
-  CHECK(gate.newest(NodeId(2)) == Incarnation(0));
+  CHECK(gate.newest(NodeId(2)) == Incarnation(7));
+  CHECK(gate.refuse(envelope(NodeId(2), NodeId(1), Incarnation(6), Incarnation(6))));
+  CHECK(gate.newest(NodeId(2)) == Incarnation(7));
+}
+
+// Each was told by a late message of the other's life before the one that lives now.
+TEST_CASE("two that know an earlier life of each other find out") {
+  PeerGate one = gate_of_node_1();
+  PeerGate two{cluster, NodeId(2), Incarnation(9), {NodeId(1), NodeId(3)}};
+  CHECK(!one.refuse(envelope(NodeId(2), NodeId(1), Incarnation(8), Incarnation(0))));
+  CHECK(!two.refuse(envelope(NodeId(1), NodeId(2), Incarnation(4), Incarnation(0))));
+  CHECK(two.refuse(one.envelope_to(NodeId(2))));
+  CHECK(!one.refuse(two.envelope_to(NodeId(1))));
+  CHECK(!two.refuse(one.envelope_to(NodeId(2))));
 }
 
 TEST_CASE("a message of another cluster, of a stranger, of oneself or for another node is refused") {
