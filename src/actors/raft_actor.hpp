@@ -65,12 +65,16 @@ class RaftActor {
   void answer_front_end(raft::Output& output);
   void flush();
   // The WAL writer does not keep up (a slow or hung disk): what has been handed to it is as much as memory allows.
-  bool writer_is_behind() const { return unwritten_bytes_ > max_unwritten_bytes || rarely(RareWay::writer_is_behind); }
+  bool writer_is_behind() const {
+    return unwritten_bytes_ > max_unwritten_bytes || unwritten_.size() >= max_unwritten ||
+           rarely(RareWay::writer_is_behind);
+  }
   void log_leadership(const raft::Leadership& leadership);
   void note_round(const raft::Outgoing& outgoing);
   void note_answer(const raft::Received& received);
 
   static constexpr std::size_t max_unwritten_bytes = 128 << 20;
+  static constexpr std::size_t max_unwritten = MailboxLimits().messages;
 
   // Messages that must not leave before this hard state is synced.
   struct Held {

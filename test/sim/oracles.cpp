@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace strata::sim {
 
@@ -137,10 +138,13 @@ void Oracles::check_applied(NodeId node, Seen& seen, const kv::StateMachine& sta
 
 void Oracles::check_queues(NodeId node, const actors::NodeActors& actors) {
   // What actors owe each other comes on top of what a mailbox takes from outside, and is bounded by it.
-  for (const actors::MailboxLoad& load : actors.mailboxes()) {
+  constexpr std::array<const char*, 5> owners{"front end", "Raft", "WAL writer", "fsync timer", "segment allocator"};
+  const std::array<actors::MailboxLoad, owners.size()> loads = actors.mailboxes();
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    const actors::MailboxLoad& load = loads[i];
     if (load.messages > 2 * load.limits.messages || load.bytes > 2 * load.limits.bytes + largest_message) {
       fail(Invariant::queues_are_bounded, node,
-           fmt::format("has a mailbox of {} messages and {} bytes", load.messages, load.bytes));
+           fmt::format("has {} messages and {} bytes in the mailbox of its {}", load.messages, load.bytes, owners[i]));
     }
   }
   if (actors.pending_bytes() > actors.max_pending() + largest_message) {

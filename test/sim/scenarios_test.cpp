@@ -131,6 +131,21 @@ TEST_CASE("a leader that is cut off serves nothing, and its SET is not stored be
   CHECK(story.get(old, "key"));
 }
 
+// Each event that brings SETs is a write of its own.
+TEST_CASE("a leader whose disk hangs takes no more writes than its writer may have before it") {
+  World world(Story::plan_for(1, 1));
+  world.start_all();
+  REQUIRE(world.run_until([&] { return world.serving_leader().has_value(); }, seconds(5)));
+  world.machine(NodeId(1)).slow_disk(seconds(60), {seconds(60), Duration::zero()});
+  for (int i = 0; i < 10'000; ++i) {
+    world.client(0).set(NodeId(1), "key", 1);
+    if (i % 2 == 1 && !world.run_for(milliseconds(1))) {
+      break;
+    }
+  }
+  CHECK(world.failure().value_or("") == "");
+}
+
 TEST_CASE("a follower that was cut off for long catches up from what its leader reads back from the log") {
   Plan plan = Story::plan_for(3, 1);
   plan.cache_bytes = 1000;
