@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
+#include "exhaustive/scopes.hpp"
 #include "exhaustive/search.hpp"
 
 namespace strata::exhaustive {
@@ -82,6 +84,29 @@ TEST_CASE("an entry that counted as committed when it was written is lost with t
   REQUIRE(violation->path.size() == search.depth());
   CHECK(violation->path.front().starts_with("node "));
   CHECK(violation->path.back().find("gets from") != std::string::npos);
+}
+
+TEST_CASE("no rule is broken near the beginning of any scope that has a name") {
+  for (const NamedScope& named : named_scopes()) {
+    CAPTURE(named.name);
+    CHECK(find_scope(named.name) == &named.scope);
+    Search search(named.scope, true);
+    CHECK_FALSE(search.run(5'000).has_value());
+    CHECK(search.states() == 5'000);
+  }
+  CHECK(find_scope("no such scope") == nullptr);
+}
+
+TEST_CASE("a search may start in Figure 8") {
+  CHECK(Search(Scope(), true).first_state().empty());
+  Scope scope = small(3, 4);
+  scope.start = Start::figure_8;
+  scope.elections = 4;
+  const std::vector<std::string> nodes = Search(scope, false).first_state();
+  REQUIRE(nodes.size() == 3);
+  CHECK(nodes[0].find("leads in term 3, vote 1, terms of the log [1 3]") != std::string::npos);
+  CHECK(nodes[1].find("in term 3, vote 0, terms of the log [2]") != std::string::npos);
+  CHECK(nodes[2].find("in term 3, vote 1, terms of the log []") != std::string::npos);
 }
 
 TEST_CASE("a search ends at its limit") {

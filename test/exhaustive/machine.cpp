@@ -119,6 +119,7 @@ void Machine::step(raft::Event event) {
     check_counted();
   }
   check_marks();
+  check_disk();
   for (const raft::Fetch& fetch : out.fetches) {
     serve_fetch(fetch);
   }

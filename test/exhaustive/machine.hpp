@@ -78,6 +78,7 @@ class Machine {
   // rules.cpp: what one node can be seen to break
   void must(bool holds, const char* what);
   void check_marks();
+  void check_disk();
   void check_log();
   void check_promises(const raft::Outgoing& outgoing);
   void check_restart();

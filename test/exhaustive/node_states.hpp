@@ -22,7 +22,8 @@
 namespace strata::exhaustive {
 
 using MachineId = std::uint32_t;
-using StateId = std::uint32_t;  // of a node
+using StateId = std::uint32_t;                   // of a node
+using Cluster = std::array<StateId, max_nodes>;  // the unused ones 0
 
 // The members' numbers in another order: node n becomes to[n - 1] + 1.
 using Renaming = std::array<std::uint8_t, max_nodes>;

@@ -1,6 +1,7 @@
 // The rules that one node alone can be seen to break. What needs two nodes to be seen stands in invariants.cpp.
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "exhaustive/machine.hpp"
 
@@ -23,6 +24,20 @@ void Machine::check_marks() {
            "the marks of a follower's progress");
     }
   }
+}
+
+// What the core takes for written and synced, the disk holds: these entries, and not others in their places.
+void Machine::check_disk() {
+  const auto holds = [this](const std::vector<Entry>& disk, LogIndex mark) {
+    for (std::size_t place = 0; place < mark.value; ++place) {
+      if (place >= disk.size() || slot_of(disk[place]) != log_[place]) {
+        return false;
+      }
+    }
+    return true;
+  };
+  must(holds(disk_.written(), core_.written()), "the core takes for written what the disk does not hold");
+  must(holds(disk_.synced(), core_.synced()), "the core takes for synced what would not survive a loss of power");
 }
 
 // The core's log is what it handed out to be written, and what the disk had.

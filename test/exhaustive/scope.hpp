@@ -11,7 +11,17 @@ namespace strata::exhaustive {
 // The most members that a scope can have: states are compared under every renaming of the members, 120 of five.
 inline constexpr std::size_t max_nodes = 5;
 
+// Where a search starts: what is rare on the way from a fresh cluster is near in one that has come so far.
+enum class Start : std::uint8_t {
+  fresh,  // nobody has ever done anything
+  // Figure 8 of the paper, between b and c: node 1 has led in term 1 and node 2 in term 2, each with an entry of its
+  // own at index 1 that has reached nobody; now node 1 leads again, in term 3. Three members, and three elections are
+  // spent.
+  figure_8,
+};
+
 struct Scope {
+  Start start = Start::fresh;
   std::size_t nodes = 3;
   std::uint64_t terms = 3;         // nobody campaigns for a later one
   std::uint64_t elections = 4;     // election timers that fire, in the whole cluster

@@ -1,25 +1,19 @@
 #include "exhaustive/search.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
 #include <span>
 
 #include "base/assert.hpp"
-#include "exhaustive/describe.hpp"
 #include "exhaustive/invariants.hpp"
+#include "exhaustive/start.hpp"
 
 namespace strata::exhaustive {
 
 Search::Search(const Scope& scope, bool symmetric)
     : scope_(scope), symmetric_(symmetric), nodes_(scope), places_(1 << 16, FlatMap::none) {
   STRATA_ASSERT(scope.nodes >= 1 && scope.nodes <= max_nodes);
-  Cluster initial{};
-  for (std::size_t node = 0; node < scope_.nodes; ++node) {
-    initial[node] = nodes_.initial(node);
-  }
-  insert(canonical(initial), 0);
+  insert(canonical(start(scope_, nodes_)), 0);
   level_end_ = 1;
 }
 
@@ -163,7 +157,7 @@ void Search::fail(std::string what, std::vector<std::string> path) {
 
 // ---- The states ----
 
-Search::Cluster Search::cluster(std::size_t state) const {
+Cluster Search::cluster(std::size_t state) const {
   Cluster result{};
   for (std::size_t node = 0; node < scope_.nodes; ++node) {
     result[node] = clusters_[state * scope_.nodes + node];
@@ -172,7 +166,7 @@ Search::Cluster Search::cluster(std::size_t state) const {
 }
 
 // The least of all that are the same under other names.
-Search::Cluster Search::canonical(const Cluster& of) {
+Cluster Search::canonical(const Cluster& of) {
   Cluster least = of;
   const auto& renamings = nodes_.renamings();
   for (std::size_t number = 1; symmetric_ && number < renamings.size(); ++number) {
@@ -234,63 +228,6 @@ std::uint64_t Search::states_with_names() {
     all += others.size();
   }
   return all;
-}
-
-// ---- The way there ----
-
-// One event that leads from `at` to a state which is `wanted` but for names; `at` goes there.
-std::string Search::retrace(Cluster& at, const Cluster& wanted) {
-  const Totals spent = totals(at);
-  std::vector<Event> events;
-  for (std::size_t node = 0; node < scope_.nodes; ++node) {
-    list_events(at, spent, node, events);
-    for (const Event event : events) {
-      Cluster next = at;
-      next[node] = nodes_.after(at[node], event).state;
-      if (next != at && canonical(next) == wanted) {
-        at = next;
-        return describe(nodes_, node, event) + describe(nodes_.machine(next[node]));
-      }
-    }
-  }
-  assertion_failed("a state has a parent that leads there");
-}
-
-std::vector<std::string> Search::path_to(std::size_t state, Cluster& end) {
-  std::vector<std::size_t> way;
-  for (; state != 0; state = parents_[state]) {
-    way.push_back(state);
-  }
-  end = cluster(0);
-  std::vector<std::string> lines;
-  lines.reserve(way.size() + 1);
-  for (auto next = way.rbegin(); next != way.rend(); ++next) {
-    lines.push_back(retrace(end, cluster(*next)));
-  }
-  return lines;
-}
-
-std::vector<std::string> Search::current_path(bool with_result) {
-  Cluster end{};
-  std::vector<std::string> lines = path_to(expanded_, end);
-  const auto [node, event] = running_;
-  const auto& renamings = nodes_.renamings();
-  for (std::size_t number = 0; number < renamings.size(); ++number) {
-    bool same = true;
-    for (std::size_t other = 0; other < scope_.nodes; ++other) {
-      same = same && nodes_.renamed(current_[other], number) == end[renamings[number][other]];
-    }
-    if (same) {
-      const std::size_t named = renamings[number][node];
-      const Event happening = nodes_.renamed(event, renamings[number]);
-      lines.push_back(describe(nodes_, named, happening));
-      if (with_result) {
-        lines.back() += describe(nodes_.machine(nodes_.after(end[named], happening).state));
-      }
-      break;
-    }
-  }
-  return lines;
 }
 
 }  // namespace strata::exhaustive

@@ -37,13 +37,13 @@ class Search {
   std::uint64_t states_with_names();
   const NodeStates& nodes() const { return nodes_; }
 
+  // The state that the search starts from, one node a line, in the names of the paths; none when it is a fresh cluster.
+  std::vector<std::string> first_state() const;
   // The way to the event that is being looked at, and the event; without its result when the process is about to end
   // because of it.
   std::vector<std::string> current_path(bool with_result);
 
  private:
-  using Cluster = std::array<StateId, max_nodes>;  // the unused ones 0
-
   struct Totals {
     Spent spent;
     LogIndex committed;  // the last that anybody handed out

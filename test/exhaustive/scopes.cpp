@@ -1,0 +1,106 @@
+#include "exhaustive/scopes.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace strata::exhaustive {
+namespace {
+
+// Elections and the no-ops of their winners, nothing else: what other scopes add something to.
+constexpr Scope bare(std::uint64_t terms, std::uint64_t elections) {
+  Scope scope;
+  scope.terms = terms;
+  scope.elections = elections;
+  scope.commands = 0;
+  scope.crashes = 0;
+  scope.power_losses = 0;
+  scope.beats = 0;
+  scope.stalls = 0;
+  return scope;
+}
+
+constexpr Scope replication() {
+  Scope scope = bare(2, 2);
+  scope.commands = 2;
+  scope.beats = 1;
+  return scope;
+}
+
+constexpr Scope reads() {
+  Scope scope = bare(2, 2);
+  scope.commands = 1;
+  scope.reads = 2;
+  scope.crashes = 1;
+  scope.beats = 1;
+  return scope;
+}
+
+constexpr Scope late_writes() {
+  Scope scope = bare(2, 2);
+  scope.stalls = 2;
+  return scope;
+}
+
+constexpr Scope crashes() {
+  Scope scope = bare(2, 2);
+  scope.crashes = 2;
+  scope.stalls = 1;
+  return scope;
+}
+
+constexpr Scope power_losses() {
+  Scope scope = bare(1, 2);
+  scope.commands = 1;
+  scope.power_losses = 2;
+  scope.beats = 1;
+  scope.stalls = 2;
+  return scope;
+}
+
+constexpr Scope figure_8() {
+  Scope scope = bare(4, 4);
+  scope.start = Start::figure_8;
+  return scope;
+}
+
+constexpr Scope written() {
+  Scope scope;
+  scope.power_losses = 0;
+  scope.ack = Durability::written;
+  return scope;
+}
+
+constexpr Scope even() {
+  Scope scope;
+  scope.nodes = 4;
+  return scope;
+}
+
+constexpr std::array scopes = {
+    NamedScope{"everything", "all kinds of events but reads", Scope()},
+    NamedScope{"two_terms", "two elections and no fault: there are 6.5 million states", bare(2, 2)},
+    NamedScope{"elections", "three terms without a command", bare(3, 3)},
+    NamedScope{"replication", "two terms with commands and heartbeats, but without a fault", replication()},
+    NamedScope{"figure_8", "Figure 8 of the paper: a leader returns and finds an entry of its first term in its log",
+               figure_8()},
+    NamedScope{"late_writes", "disks that are behind while another leader overrides what they still write",
+               late_writes()},
+    NamedScope{"crashes", "two processes that die, one with its disk behind", crashes()},
+    NamedScope{"power_losses", "two losses of power, with disks behind", power_losses()},
+    NamedScope{"reads", "linearizable reads by leaders and followers, with a crash", reads()},
+    NamedScope{"written", "everything, and a majority need not have synced", written()},
+    NamedScope{"even", "everything with four members", even()},
+};
+
+}  // namespace
+
+std::span<const NamedScope> named_scopes() {
+  return scopes;
+}
+
+const Scope* find_scope(std::string_view name) {
+  const auto found = std::ranges::find(scopes, name, &NamedScope::name);
+  return found == scopes.end() ? nullptr : &found->scope;
+}
+
+}  // namespace strata::exhaustive
