@@ -44,6 +44,7 @@ namespace strata {
   MARK(read_request_repeated)          \
   MARK(reads_lost_with_leadership)     \
   MARK(reads_lost_with_leader)         \
+  MARK(leader_leads_no_more)           \
   MARK(snapshot_sent)                  \
   MARK(snapshot_gone_while_sent)       \
   MARK(chunk_sent_again)               \

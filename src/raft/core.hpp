@@ -136,7 +136,8 @@ class Core {
   void step_down();
 
   // follower.cpp
-  bool follow(NodeId leader);
+  bool is_outdated(Round round) const;
+  bool follow(NodeId leader, Round round);
   void receive(NodeId from, AppendEntries& request);
   void drop_compacted(AppendEntries& request) const;
   void refuse(NodeId from, const AppendEntries& request);

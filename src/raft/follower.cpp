@@ -9,9 +9,21 @@
 
 namespace strata::raft {
 
-// The sender of an AppendEntries of the current term leads it (election safety). False: that cannot be true.
-bool Core::follow(NodeId leader) {
-  if (std::holds_alternative<Leader>(role_)) {
+// Whether a message of round `round` of the current term's leader says less than what is known: it was sent before
+// something that was heard already, and since then nothing was heard for an election timeout, or that the leader leads
+// no more.
+bool Core::is_outdated(Round round) const {
+  if (const auto* asking = std::get_if<PreCandidate>(&role_)) {
+    return round <= asking->follower.round;
+  }
+  const auto* follower = std::get_if<Follower>(&role_);
+  return follower && follower->leader == NodeId(0) && round <= follower->round;
+}
+
+// The sender of an AppendEntries of the current term leads it (election safety). False: that cannot be true, or is not
+// any more.
+bool Core::follow(NodeId leader, Round round) {
+  if (std::holds_alternative<Leader>(role_) || is_outdated(round)) {
     return false;
   }
   stop_asking();
@@ -24,8 +36,12 @@ bool Core::follow(NodeId leader) {
     return false;
   }
   follower.leader = leader;
-  follower.heard = now_;
-  follower.election_due = draw_election_due();
+  // What was sent before something that was heard already does not show that the leader lives still.
+  if (round > follower.round) {
+    follower.round = round;
+    follower.heard = now_;
+    follower.election_due = draw_election_due();
+  }
   return true;
 }
 
@@ -44,12 +60,11 @@ static bool well_formed(const AppendEntries& request) {
 }
 
 void Core::receive(NodeId from, AppendEntries& request) {
-  if (!follow(from) || !well_formed(request)) {
+  if (!follow(from, request.round) || !well_formed(request)) {
     return;
   }
   drop_compacted(request);
   auto& follower = std::get<Follower>(role_);
-  follower.round = std::max(follower.round, request.round);
   if (!log_.matches(request.prev_log_index, request.prev_log_term)) {
     reject(from, request);
     return;

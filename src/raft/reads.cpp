@@ -58,6 +58,11 @@ void Core::receive(NodeId from, const ReadIndexResponse& response) {
   }
   if (response.read_index) {
     commit_to(std::min(*response.read_index, follower->verified));
+  } else {
+    // It has stepped down, and nobody else can lead in this term. To ask again at once would bring the same answer.
+    sometimes(Mark::leader_leads_no_more);
+    fail_reads();
+    follower->leader = NodeId(0);
   }
 }
 

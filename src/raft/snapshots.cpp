@@ -112,14 +112,13 @@ void Core::receive(NodeId from, const InstallSnapshotResponse& response) {
 
 void Core::receive(NodeId from, InstallSnapshot& request) {
   const bool well_formed = request.last_included.term <= request.term && request.last_included.index > LogIndex(0);
-  if (!follow(from) || !well_formed) {
+  if (!follow(from, request.round) || !well_formed) {
     return;
   }
-  auto& follower = std::get<Follower>(role_);
-  follower.round = std::max(follower.round, request.round);
   if (holds(request.last_included)) {
     // Receiver implementation 6: what follows stays, and the entry itself is now known to be committed.
     sometimes(Mark::snapshot_not_needed);
+    auto& follower = std::get<Follower>(role_);
     follower.verified = std::max(follower.verified, request.last_included.index);
     commit_to(request.last_included.index);
     answer(follower, request.round);

@@ -19,6 +19,16 @@ TEST_CASE("5.1: if a server receives a request with a stale term number, it reje
   CHECK_FALSE(node.only<ReadIndexResponse>(2).read_index);
 }
 
+TEST_CASE("5.2: what its leader sent before something that was heard already does not keep a server from an election") {
+  Node node = node_with_log({1}, {term(1), id(0)});
+  node.receive(2, append_entries(1, 0, 0, {}, 0, 2));
+  for (int copy = 0; copy < 4; ++copy) {
+    node.pass(node.core.config().election_timeout / 2);
+    node.receive(2, append_entries(1, 0, 0, {}, 0, 1 + static_cast<std::uint64_t>(copy % 2)));
+  }
+  CHECK(node.core.role() == Role::candidate);
+}
+
 TEST_CASE("5.2: when servers start up, they begin as followers") {
   Node node = node_with_log({1}, {term(5), id(1)});
   CHECK(node.core.role() == Role::follower);
@@ -27,9 +37,9 @@ TEST_CASE("5.2: when servers start up, they begin as followers") {
 
 TEST_CASE("5.2: a server remains in follower state as long as it receives valid RPCs from a leader") {
   Node node = node_with_log({1}, {term(1), id(0)});
-  for (int beat = 0; beat < 100; ++beat) {
+  for (std::uint64_t beat = 1; beat <= 100; ++beat) {
     node.pass(node.core.config().election_timeout - Duration(1));
-    node.receive(2, append_entries(1, 0, 0));
+    node.receive(2, append_entries(1, 0, 0, {}, 0, beat));
   }
   CHECK(node.core.role() == Role::follower);
 }

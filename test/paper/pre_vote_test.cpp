@@ -62,6 +62,17 @@ TEST_CASE("9.6: it raises its term and campaigns only when a majority would vote
   CHECK(node.only<RequestVote>(2).term == term(5));
 }
 
+TEST_CASE("9.6: what its leader sent long ago does not end the asking") {
+  Node node = complete_node({1}, {term(4), id(0)});
+  node.receive(2, append_entries(4, 0, 0, {}, 0, 7));
+  node.pass(2 * election_timeout);
+  REQUIRE(node.core.role() == Role::pre_candidate);
+  node.receive(2, append_entries(4, 0, 0, {}, 0, 7));
+  CHECK(node.core.role() == Role::pre_candidate);
+  node.receive(2, append_entries(4, 0, 0, {}, 0, 8));
+  CHECK(node.core.role() == Role::follower);
+}
+
 TEST_CASE("9.6: a cluster of one asks nobody") {
   Node node = complete_node({1}, {term(1), id(0)}, 1, 1);
   node.time_out();

@@ -201,6 +201,22 @@ TEST_CASE("A follower's reads fail when the term ends or the leader says that it
   CHECK(node.reads_failed == std::vector<ReadId>{ReadId(7)});
 }
 
+TEST_CASE("A follower whose leader says that it does not lead asks nobody again in this term") {
+  Node node = node_with_log({1, 1}, {term(1), id(0)});
+  follow(node, 1);
+  node.read(7);
+  const ReadId asked = node.only<ReadIndexRequest>(2).id;
+  node.read(8);
+  node.receive(2, ReadIndexResponse{term(1), asked, std::nullopt});
+  CHECK(node.reads_failed == std::vector<ReadId>{ReadId(7), ReadId(8)});
+  CHECK(node.core.leader() == NodeId(0));
+  node.take<ReadIndexRequest>(2);
+  node.read(9);
+  node.pass(3 * node.core.config().heartbeat_interval);
+  CHECK(node.take<ReadIndexRequest>(2).empty());
+  CHECK(node.reads_failed.back() == ReadId(9));
+}
+
 TEST_CASE("A leader answers a follower's newest request, whose answer serves the earlier ones as well") {
   Node node = ready_leader();
   node.read(1);  // a round runs
