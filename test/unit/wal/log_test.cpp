@@ -323,3 +323,54 @@ TEST_CASE("the commit index found is the highest mark, but not beyond the last e
   }
   CHECK(bench.open()->recovered().commit_index == LogIndex(6));
 }
+
+namespace {
+
+// Appends entries one by one until the log has cut `segments` segments; the last entry of each that is full.
+std::vector<LogIndex> fill_segments(Log& log, std::uint32_t segments) {
+  std::vector<LogIndex> last_of_each;
+  while (last_of_each.size() < segments) {
+    const std::uint32_t before = log.end().segment;
+    append(log, {sample_entry(log.last_index().next().value, 1, 1000)});
+    if (log.end().segment != before) {
+      last_of_each.push_back(log.last_index() - 1);
+    }
+  }
+  return last_of_each;
+}
+
+}  // namespace
+
+TEST_CASE("a segment goes when its last entry is not needed any more, and not before") {
+  Bench bench;
+  const auto log = bench.open();
+  const std::vector<LogIndex> last = fill_segments(*log, 2);
+  REQUIRE(log->release(last[0] - 1));
+  CHECK(log->first_index() == LogIndex(1));
+  REQUIRE(log->release(last[0]));
+  CHECK(log->first_index() == last[0].next());
+  REQUIRE(log->release(last[1]));
+  CHECK(log->first_index() == last[1].next());
+}
+
+TEST_CASE("a log that begins behind a gap after the snapshot is damaged, and left as it is") {
+  Bench bench;
+  LogIndex first;
+  LogIndex last;
+  {
+    const auto log = bench.open();
+    const std::vector<LogIndex> full = fill_segments(*log, 2);
+    REQUIRE(log->release(full[0]));
+    first = log->first_index();
+    last = log->last_index();
+  }
+  for (const EntryId snapshot : {EntryId(), EntryId{first - 2, Term(1)}}) {
+    const auto opened = Log::open(bench.files, bench.options, bench.lines, snapshot);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().kind == ErrorKind::damaged);
+  }
+  const auto opened = Log::open(bench.files, bench.options, bench.lines, {first - 1, Term(1)});
+  REQUIRE(opened);
+  CHECK((*opened)->first_index() == first);
+  CHECK((*opened)->last_index() == last);
+}
