@@ -118,11 +118,11 @@ void Core::take_entries(std::vector<Entry>& entries) {
   append(std::move(entries));
 }
 
-// A sender of an earlier term: all that it needs to know is the term.
-void Core::refuse(NodeId from, const AppendEntries& request) {
+// A sender of an earlier term: all that it needs to know is the term. The round would be taken for one of this term, in
+// which the sender may lead again: nothing of that is answered.
+void Core::refuse(NodeId from, const AppendEntries&) {
   AppendEntriesResponse response;
   response.term = hard_state_.term;
-  response.round = request.round;
   send(from, response);
 }
 

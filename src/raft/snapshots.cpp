@@ -128,11 +128,10 @@ void Core::receive(NodeId from, InstallSnapshot& request) {
 }
 
 // Receiver implementation 1.
-void Core::refuse(NodeId from, const InstallSnapshot& request) {
+// The term alone: round and chunk would be taken for those of this term.
+void Core::refuse(NodeId from, const InstallSnapshot&) {
   InstallSnapshotResponse response;
   response.term = hard_state_.term;
-  response.round = request.round;
-  response.chunk = request.chunk;
   send(from, response);
 }
 

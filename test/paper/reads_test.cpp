@@ -55,6 +55,29 @@ TEST_CASE("8: a leader must check whether it has been deposed before processing 
   CHECK(node.reads_ready[0].index == index(2));
 }
 
+// Rounds are numbered anew in each term. Between the refusal and its arrival the follower may have elected another.
+TEST_CASE("8: the refusal of what a leader sent in an earlier term answers no round of its present one") {
+  Node leader = ready_leader();
+  leader.read(7);
+  Node follower = node_with_log({1}, {term(2), id(1)}, 3);
+  SUBCASE("of entries") {
+    AppendEntries old = append_entries(1, 0, 0);
+    old.round = leader.core.leading()->round;
+    follower.receive(1, old);
+    leader.receive(3, follower.only<AppendEntriesResponse>(1));
+  }
+  SUBCASE("of a snapshot") {
+    InstallSnapshot old;
+    old.term = term(1);
+    old.round = leader.core.leading()->round;
+    follower.receive(1, old);
+    leader.receive(3, follower.only<InstallSnapshotResponse>(1));
+  }
+  CHECK(leader.reads_ready.empty());
+  leader.receive(3, success(leader, 2, leader.core.leading()->round));
+  CHECK(leader.reads_ready.size() == 1);
+}
+
 TEST_CASE("8: heartbeat messages must be exchanged with a majority of the cluster, the leader included") {
   Node node = ready_leader(5);
   node.read(7);
