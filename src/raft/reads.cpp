@@ -46,6 +46,8 @@ void Core::receive(NodeId from, const ReadIndexResponse& response) {
   if (!follower || follower->leader != from || response.id > last_read_request_) {
     return;
   }
+  // Else it answers what was asked in another term, before the sender led.
+  const bool of_this_term = !follower->reads.empty() && follower->reads.front().request <= response.id;
   while (!follower->reads.empty() && follower->reads.front().request <= response.id) {
     const ReadId id = follower->reads.front().id;
     follower->reads.pop_front();
@@ -58,7 +60,7 @@ void Core::receive(NodeId from, const ReadIndexResponse& response) {
   }
   if (response.read_index) {
     commit_to(std::min(*response.read_index, follower->verified));
-  } else {
+  } else if (of_this_term) {
     // It has stepped down, and nobody else can lead in this term. To ask again at once would bring the same answer.
     sometimes(Mark::leader_leads_no_more);
     fail_reads();

@@ -240,6 +240,16 @@ TEST_CASE("A follower whose leader says that it does not lead asks nobody again 
   CHECK(node.reads_failed.back() == ReadId(9));
 }
 
+TEST_CASE("A late refusal of what was asked for in an earlier term says nothing of this term's leader") {
+  Node node = node_with_log({1, 1}, {term(1), id(0)});
+  follow(node, 1);
+  node.read(7);
+  const ReadId asked = node.only<ReadIndexRequest>(2).id;
+  follow(node, 2);
+  node.receive(2, ReadIndexResponse{term(2), asked, std::nullopt});
+  CHECK(node.core.leader() == id(2));
+}
+
 TEST_CASE("A leader answers a follower's newest request, whose answer serves the earlier ones as well") {
   Node node = ready_leader();
   node.read(1);  // a round runs
