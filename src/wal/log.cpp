@@ -218,6 +218,9 @@ Result<void> Log::restart(EntryId base, const Marks& marks) {
 // One at a time, each durably: what is left has no gap, wherever the power is lost.
 Result<void> Log::release(LogIndex up_to) {
   LogState& state = *state_;
+  if (up_to == LogIndex()) {
+    return {};  // segments of overridden entries alone: without a snapshot they would be missed
+  }
   const LogIndex first_needed = std::max(up_to.next(), state.first_index);
   const std::uint32_t needed =
       first_needed > state.last_index() ? state.end.segment : state.positions[first_needed - state.first_index].segment;

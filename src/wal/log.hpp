@@ -112,8 +112,8 @@ class Log {
   // Drops every entry; the log goes on behind `base`, which a snapshot on stable storage holds. On stable storage
   // itself when it returns. Errors: as append.
   Result<void> restart(EntryId base, const Marks& marks);
-  // Removes the segments that hold no current entry behind `up_to`, the oldest first. After an error the log must not
-  // be used again.
+  // Removes the segments that hold no current entry behind `up_to`, up to which there is a snapshot, the oldest first;
+  // for 0, none. After an error the log must not be used again.
   Result<void> release(LogIndex up_to);
   // The first entry that can be read.
   LogIndex first_index() const;

@@ -234,6 +234,21 @@ TEST_CASE("segments go when all they hold is in the older snapshot, and the log 
   check_reopened(files, options, lines, life);
 }
 
+TEST_CASE("as long as no snapshot releases anything, not even a segment goes whose entries are all overridden") {
+  MemoryFiles files;
+  KeptLines lines;
+  const LogOptions options = sample_options(segment_size);
+  REQUIRE(files.make_directory("data"));
+  auto log = Log::open(files, options, lines);
+  REQUIRE(log);
+  REQUIRE((*log)->append(sample_entries(1, 60, 1, payload), {}));
+  REQUIRE((*log)->append(sample_entries(1, 60, 2, payload), {}));
+  REQUIRE((*log)->release(LogIndex()));
+  log = Log::open(files, options, lines);
+  REQUIRE(log);
+  CHECK((*log)->last_index() == LogIndex(60));
+}
+
 TEST_CASE("a log begins anew though neither its segment nor the spare has room") {
   MemoryFiles files;
   KeptLines lines;
