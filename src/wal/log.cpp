@@ -11,14 +11,12 @@
 #include "wal/log_state.hpp"
 #include "wal/record.hpp"
 #include "wal/segment.hpp"
-#include "wal/segment_reader.hpp"
 
 namespace strata::wal {
 
 namespace {
 
 constexpr std::size_t write_chunk = 1 << 20;
-constexpr std::size_t read_chunk = 1 << 20;
 
 // A full disk is no more than a reason to wait where a new segment is made. Space that is already allocated cannot be
 // lacking: if it is, the log's end is undefined, as after any failed write.
@@ -256,56 +254,6 @@ std::optional<std::uint32_t> Log::wants_spare() const {
 
 void Log::give_spare(std::unique_ptr<PreparedSegment> spare) {
   state_->prepared.push_back(std::move(spare));
-}
-
-Result<std::vector<Entry>> Log::read(LogIndex first, LogIndex last, std::size_t max_bytes) {
-  std::vector<Entry> entries;
-  std::size_t bytes = 0;
-  auto visited = visit_while(first, last, std::min(max_bytes, read_chunk), [&](const Entry& entry) {
-    bytes += entry.body.size();
-    if (!entries.empty() && bytes > max_bytes) {
-      return false;
-    }
-    entries.push_back(entry);
-    return true;
-  });
-  if (!visited) {
-    return visited.error();
-  }
-  return entries;
-}
-
-Result<void> Log::replay(LogIndex first, LogIndex last, const std::function<void(const Entry&)>& visit) {
-  return visit_while(first, last, read_chunk, [&](const Entry& entry) {
-    visit(entry);
-    return true;
-  });
-}
-
-Result<void> Log::visit_while(LogIndex first, LogIndex last, std::size_t read_ahead,
-                              const std::function<bool(const Entry&)>& visit) {
-  STRATA_ASSERT(first >= state_->first_index && first <= last && last <= state_->last_index());
-  std::optional<SegmentReader> reader;
-  std::uint32_t sequence = 0;
-  for (LogIndex index = first; index <= last; index = index.next()) {
-    const Position position = state_->positions[index - state_->first_index];
-    const Segment& segment = state_->segment(position.segment);
-    if (position.segment != sequence) {
-      reader.emplace(segment, read_ahead);
-      sequence = position.segment;
-    }
-    Result<Record> record = reader->record(position.offset);
-    if (record && record->header.index != index) {
-      record = Error{ErrorKind::damaged, "another entry stands here"};
-    }
-    if (!record) {
-      return damage_at(segment.path, position.offset, index, record.error());
-    }
-    if (!visit(record->entry)) {
-      break;
-    }
-  }
-  return {};
 }
 
 }  // namespace strata::wal

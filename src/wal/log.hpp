@@ -124,6 +124,10 @@ class Log {
   std::optional<std::uint32_t> wants_spare() const;
   void give_spare(std::unique_ptr<PreparedSegment> spare);
 
+  // Bytes of the bodies of the current entries from `first` to `last`, as told by where their records stand, without
+  // reading them: at most 7 bytes too many for each, and what was overridden between them counts as well.
+  // first_index() <= first, last <= last_index(); 0 when first > last.
+  std::uint64_t body_bytes(LogIndex first, LogIndex last) const;
   // The current entries from `first` on, up to `last`, as many as `max_bytes` of bodies hold, at least one. They share
   // buffers. Damaged or unreadable records are an error. first_index() <= first <= last <= last_index().
   Result<std::vector<Entry>> read(LogIndex first, LogIndex last, std::size_t max_bytes);
@@ -139,6 +143,7 @@ class Log {
   void put_record(RecordHeader header, BytesView body, const Marks& marks);
   Result<void> flush();
   Result<void> cut();
+  std::uint32_t end_of_record(LogIndex index) const;
   Result<void> visit_while(LogIndex first, LogIndex last, std::size_t read_ahead,
                            const std::function<bool(const Entry&)>& visit);
 

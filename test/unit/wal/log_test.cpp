@@ -5,6 +5,7 @@
 #include "support/log_samples.hpp"
 #include "support/memory_files.hpp"
 #include "support/show_result.hpp"
+#include "wal/record.hpp"
 
 using namespace strata;
 using namespace strata::test;
@@ -294,6 +295,29 @@ TEST_CASE("a read is bounded in bytes and gives at least one entry") {
   const auto some = log->read(LogIndex(3), LogIndex(45), 1 << 20);
   REQUIRE(some);
   CHECK(same_entries(*some, sample_entries(3, 45, 1, 472)));
+}
+
+TEST_CASE("the bytes of bodies are told from where the records stand") {
+  Bench bench;
+  const auto check = [](const Log& log) {
+    const auto told = [&log](std::uint64_t first, std::uint64_t last) {
+      return log.body_bytes(LogIndex(first), LogIndex(last));
+    };
+    const std::uint64_t one = sample_entry(1, 1, 499).body.size();
+    const std::uint64_t padded = record_size(one) - record_header_size;
+    CHECK(told(1, 60) == 60 * padded);  // over several segments
+    CHECK((padded > one && padded - one < 8));
+    CHECK(told(60, 60) == padded);
+    CHECK(told(1, 61) == 61 * padded + record_size(one));  // another entry stood behind it
+    CHECK(told(61, 62) == 2 * padded + record_size(one));
+    CHECK(told(62, 61) == 0);
+    CHECK(told(1, 0) == 0);
+  };
+  const auto log = bench.open();
+  append(*log, sample_entries(1, 62, 1, 499));
+  append(*log, sample_entries(62, 62, 2, 499));
+  check(*log);
+  check(*bench.open());
 }
 
 TEST_CASE("an entry that was damaged after it was read says so, with its place") {
