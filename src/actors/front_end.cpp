@@ -31,7 +31,8 @@ FrontEnd::FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMail
       started_(clock.now()),
       now_(started_),
       applied_term_(options_.applied_term),
-      log_bytes_(options_.replayed_bytes) {}
+      log_bytes_(options_.replayed_bytes),
+      between_snapshots_(options_.bytes_between_snapshots) {}
 
 boost::asio::awaitable<void> FrontEnd::run() {
   alarm_ = clock_.make_alarm([this] { mailbox_.post_owed(Tick(), 0); });

@@ -32,6 +32,7 @@ struct FrontEndOptions {
   Duration leader_wait = std::chrono::seconds(2);      // how long a request waits for a leader
   std::size_t snapshot_log_size = 256 << 20;    // bytes of log kept for the two newest snapshots; 0: none is taken
   std::size_t snapshot_piece_size = 256 << 10;  // of a snapshot that is captured; no handler encodes much more
+  std::size_t bytes_between_snapshots = 0;      // of log that the newest snapshot has replaced, and not the one before
   std::size_t replayed_bytes = 0;               // of log behind the newest snapshot, applied at the start
   Term applied_term;                            // of the last entry that was applied
 };

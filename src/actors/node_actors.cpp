@@ -69,6 +69,12 @@ Result<Applied> load_and_replay(const wal::DataDirectory& directory) {
   return applied;
 }
 
+// Of the log that the older of two snapshots, if there is one, still needs.
+std::size_t bytes_between_snapshots(const wal::DataDirectory& directory) {
+  const LogIndex first = std::max(directory.snapshots->released().next(), directory.log->first_index());
+  return directory.log->body_bytes(first, directory.snapshots->newest().index);
+}
+
 Result<raft::Restored> restore(wal::Log& log, const wal::Metadata& metadata) {
   const wal::Recovered& recovered = log.recovered();
   raft::Restored restored;
@@ -98,6 +104,7 @@ Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeEx
     return applied.error();
   }
   options.front_end.applied_term = applied->term;
+  options.front_end.bytes_between_snapshots = bytes_between_snapshots(directory);
   options.front_end.replayed_bytes = applied->log_bytes;
   auto restored = restore(*directory.log, directory.metadata->current());
   if (!restored) {

@@ -10,15 +10,17 @@ using test::FrontEndHarness;
 
 constexpr std::size_t bound = 1000;  // bytes of log
 
-FrontEndOptions with_bound() {
+FrontEndOptions with_bound(std::size_t between = 0, std::size_t replayed = 0) {
   FrontEndOptions options;
   options.snapshot_log_size = bound;
+  options.bytes_between_snapshots = between;
+  options.replayed_bytes = replayed;
   return options;
 }
 
 // One entry is so many bytes, and has the index that follows.
 struct Fixture : FrontEndHarness {
-  Fixture() : FrontEndHarness(with_bound()) {}
+  explicit Fixture(const FrontEndOptions& options = with_bound()) : FrontEndHarness(options) {}
 
   void commit_bytes(std::size_t bytes) {
     const std::size_t rest = bytes - make(0).body.size();
@@ -66,6 +68,18 @@ TEST_CASE_FIXTURE(Fixture, "the log of a large batch goes with the next entry: t
   stored();
   commit_bytes(60);
   CHECK_FALSE(begun());
+}
+
+TEST_CASE("what lay between the snapshots and behind them at the start counts as if it had been applied since") {
+  const auto begins_with_next = [](std::size_t between, std::size_t replayed) {
+    Fixture started(with_bound(between, replayed));
+    started.commit_bytes(60);
+    return started.begun().has_value();
+  };
+  CHECK(begins_with_next(5000, 0));
+  CHECK(begins_with_next(600, 400));
+  CHECK(begins_with_next(0, 500));
+  CHECK_FALSE(begins_with_next(500, 400));
 }
 
 TEST_CASE_FIXTURE(Fixture, "what is applied while a snapshot is stored counts for the next one") {
