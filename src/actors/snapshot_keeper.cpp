@@ -17,6 +17,7 @@ SnapshotKeeper::SnapshotKeeper(std::unique_ptr<wal::SnapshotStore> store, Logger
       on_failure_(std::move(on_failure)) {}
 
 boost::asio::awaitable<void> SnapshotKeeper::run() {
+  release_log();  // the process before may have ended when two snapshots were there, and all of the log as well
   for (;;) {
     auto batch = co_await mailbox_.receive();
     if (batch.empty()) {
@@ -26,6 +27,10 @@ boost::asio::awaitable<void> SnapshotKeeper::run() {
       std::visit([this](auto& content) { on(content); }, message);
     }
   }
+}
+
+void SnapshotKeeper::release_log() {
+  raft_.post_owed(SnapshotSaved{store_->newest().index, store_->released()}, sizeof(SnapshotSaved));
 }
 
 void SnapshotKeeper::give_up(const Error& error, const char* what) {
@@ -82,7 +87,7 @@ Result<void> SnapshotKeeper::finish_own() {
   }
   sometimes(Mark::snapshot_taken);
   logger_.info("snapshot taken: {} bytes, up to index {}", file->size, file->last_included.index);
-  raft_.post_owed(SnapshotSaved{file->last_included.index, store_->released()}, sizeof(SnapshotSaved));
+  release_log();
   return {};
 }
 

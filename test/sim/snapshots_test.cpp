@@ -10,6 +10,7 @@ using std::chrono::seconds;
 
 constexpr std::size_t bound = 1000;  // bytes of log
 constexpr std::size_t large = 5 * bound;
+constexpr std::size_t small = 16;
 constexpr NodeId only(1);
 
 // One node, which has a snapshot that reaches up to a large entry.
@@ -55,6 +56,22 @@ TEST_CASE("the log of a large entry goes with the next one, though the node has 
   for (const Ending ending : {Ending::process_killed, Ending::power_lost}) {
     Story story;
     story.machine().end(ending);
+    story.start();
+    story.check_that_log_goes();
+  }
+}
+
+TEST_CASE("what two snapshots release goes, though the node ends at any call to the disk on the way there") {
+  for (std::uint64_t calls = 0;; ++calls) {
+    CAPTURE(calls);
+    Story story;
+    story.machine().end_in_disk_call(calls, Ending::process_killed);
+    story.set(small);
+    story.world.run_for(seconds(1));
+    if (story.machine().is_up()) {
+      CHECK(calls > 5);
+      break;  // it needs no more calls than these
+    }
     story.start();
     story.check_that_log_goes();
   }
