@@ -12,15 +12,8 @@ namespace {
 constexpr std::size_t plenty = 1'000'000;
 
 Scope small(std::size_t nodes, std::uint64_t terms) {
-  Scope scope;
+  Scope scope = bare(terms, 2);
   scope.nodes = nodes;
-  scope.terms = terms;
-  scope.elections = 2;
-  scope.commands = 0;
-  scope.crashes = 0;
-  scope.power_losses = 0;
-  scope.beats = 0;
-  scope.stalls = 0;
   return scope;
 }
 

@@ -6,19 +6,6 @@
 namespace strata::exhaustive {
 namespace {
 
-// Elections and the no-ops of their winners, nothing else: what other scopes add something to.
-constexpr Scope bare(std::uint64_t terms, std::uint64_t elections) {
-  Scope scope;
-  scope.terms = terms;
-  scope.elections = elections;
-  scope.commands = 0;
-  scope.crashes = 0;
-  scope.power_losses = 0;
-  scope.beats = 0;
-  scope.stalls = 0;
-  return scope;
-}
-
 constexpr Scope replication() {
   Scope scope = bare(2, 2);
   scope.commands = 2;
