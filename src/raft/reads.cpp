@@ -46,26 +46,23 @@ void Core::receive(NodeId from, const ReadIndexResponse& response) {
   if (!follower || follower->leader != from || response.id > last_read_request_) {
     return;
   }
-  // Else it answers what was asked in another term, before the sender led.
-  const bool of_this_term = !follower->reads.empty() && follower->reads.front().request <= response.id;
+  // Else it answers what was asked in another term, before the sender led, or what was answered already.
+  const bool is_awaited = !follower->reads.empty() && follower->reads.front().request <= response.id;
+  if (!response.read_index) {
+    if (is_awaited) {
+      // It has stepped down, and nobody else can lead in this term. To ask again at once would bring the same answer.
+      sometimes(Mark::leader_leads_no_more);
+      fail_reads();
+      follower->leader = NodeId(0);
+    }
+    return;
+  }
   while (!follower->reads.empty() && follower->reads.front().request <= response.id) {
-    const ReadId id = follower->reads.front().id;
+    out_.reads_ready.push_back({follower->reads.front().id, *response.read_index});
     follower->reads.pop_front();
     follower->reads_due = now_ + read_patience * config_.heartbeat_interval;
-    if (response.read_index) {
-      out_.reads_ready.push_back({id, *response.read_index});
-    } else {
-      out_.reads_failed.push_back(id);
-    }
   }
-  if (response.read_index) {
-    commit_to(std::min(*response.read_index, follower->verified));
-  } else if (of_this_term) {
-    // It has stepped down, and nobody else can lead in this term. To ask again at once would bring the same answer.
-    sometimes(Mark::leader_leads_no_more);
-    fail_reads();
-    follower->leader = NodeId(0);
-  }
+  commit_to(std::min(*response.read_index, follower->verified));
 }
 
 // ---- Leader ----
