@@ -28,9 +28,9 @@ class RandomRun {
     static_cast<void>(
         in_trouble() &&
         demand(comes_up(), Invariant::starts_and_stops, "a node does not stop in the time that it was given") &&
-        enough_are_sound() && finds_leader() && replicates_until([&] { return world_.serving_leader().has_value(); }) &&
-        goes_on() && falls_silent() && replicates_until([&] { return all_committed(); }) && answers_everywhere() &&
-        becomes_equal());
+        enough_are_sound() && finds_leader() && goes_on() && falls_silent() &&
+        replicates_until([&] { return all_committed_everywhere(); }, time_for_answers, Invariant::served_in_calm) &&
+        answers_everywhere() && becomes_equal());
     if (!world_.failure()) {
       for (const NodeId node : world_.nodes()) {
         if (world_.machine(node).is_up()) {
@@ -107,7 +107,8 @@ class RandomRun {
   bool finds_leader() {
     const Duration at_most = 10 * world_.plan().election_timeout * 5 / 4;  // clocks may be slow
     return demand(world_.run_until([&] { return world_.leader().has_value(); }, at_most), Invariant::leader_in_calm,
-                  "in calm there is no leader after ten election timeouts");
+                  "in calm there is no leader after ten election timeouts") &&
+           replicates_until([&] { return world_.serving_leader().has_value(); }, at_most, Invariant::leader_in_calm);
   }
 
   // A little later nobody has a reason to campaign any more.
@@ -130,13 +131,15 @@ class RandomRun {
     return world_.run_for(time_for_answers);
   }
 
-  bool all_committed() {
+  bool all_committed_everywhere() {
     const std::optional<NodeId> leader = world_.serving_leader();
     if (!leader) {
       return false;
     }
-    const raft::Core& core = world_.machine(*leader).actors().core();
-    return core.commit_index() == core.last_index();
+    const LogIndex last = world_.machine(*leader).actors().core().last_index();
+    return std::ranges::all_of(world_.core(), [&](NodeId node) {
+      return world_.machine(node).is_up() && world_.machine(node).actors().core().commit_index() == last;
+    });
   }
 
   std::uint64_t synced_by_all() {
@@ -149,12 +152,12 @@ class RandomRun {
   }
 
   // In calm all get what the leader has, however much it is: clients that were told UNKNOWN may have left behind more
-  // than a slow cluster, with an entry in a message, replicates in the time for an answer. What is asked next, and the
-  // first entry of a new leader's term, have to wait for that.
-  bool replicates_until(const std::function<bool()>& done) {
-    for (std::uint64_t before = synced_by_all(); !world_.run_until(done, time_for_answers);) {
+  // than a slow cluster, with an entry in a message, replicates in the time for an answer. What is asked next, of any
+  // node, and the first entry of a new leader's term, have to wait for that.
+  bool replicates_until(const std::function<bool()>& done, Duration something_within, Invariant invariant) {
+    for (std::uint64_t before = synced_by_all(); !world_.run_until(done, something_within);) {
       const std::uint64_t now = world_.failure() ? before : synced_by_all();
-      if (world_.failure() || !demand(now != before, Invariant::served_in_calm, "in calm nothing is replicated")) {
+      if (world_.failure() || !demand(now != before, invariant, "in calm nothing is replicated")) {
         return false;
       }
       before = now;
