@@ -69,10 +69,8 @@ Result<void> Recovery::join_snapshot() {
     sometimes(joined ? Mark::started_from_snapshot : Mark::log_begun_anew_at_start);
   }
   if (!joined) {
-    state_->restart(snapshot_);
     state_->recovered.term_runs.clear();
     state_->restart_due = true;
-    base_term_ = snapshot_.term;
   } else if (!base_term_) {
     drop_first();
   }
@@ -112,8 +110,10 @@ Result<void> Recovery::finish() {
   }
   state_->synced = state_->end;
   Recovered& found = state_->recovered;
-  found.base = {state_->first_index - 1, *base_term_};
-  found.last_index = state_->last_index();
+  // A log that must begin anew still ends, for the segment that is begun next, with what its records say.
+  const bool anew = state_->restart_due;
+  found.base = anew ? snapshot_ : EntryId{state_->first_index - 1, *base_term_};
+  found.last_index = anew ? snapshot_.index : state_->last_index();
   found.commit_index = std::max(std::min(found.commit_index, found.last_index), snapshot_.index);
   found.segments = state_->segments.size();
   return {};

@@ -10,6 +10,7 @@
 #include "support/memory_files.hpp"
 #include "support/show_result.hpp"
 #include "wal/data_directory.hpp"
+#include "wal/record.hpp"
 #include "wal/segment.hpp"
 
 using namespace strata;
@@ -327,6 +328,27 @@ TEST_CASE("a log that lost what the snapshot holds begins anew behind it") {
   opened = open_data_directory(files, options, lines);
   REQUIRE(opened);
   CHECK(opened->log->last_index() == LogIndex(18));
+}
+
+TEST_CASE("a log that begins anew in a segment of its own, as the last one is full, opens again") {
+  MemoryFiles files;
+  KeptLines lines;
+  const std::vector<Entry> entries = sample_entries(1, 1, 1, payload);
+  const auto full = static_cast<std::uint32_t>(segment_head_size + record_size(entries.front().body.size()));
+  const LogOptions options = sample_options(full);
+  {
+    auto opened = open_data_directory(files, options, lines);
+    REQUIRE(opened);
+    REQUIRE(opened->log->append(entries, {}));
+    REQUIRE(take(*opened->snapshots, at(15, 2)));
+  }
+  for (int start = 0; start < 3; ++start) {
+    const auto opened = open_data_directory(files, options, lines);
+    REQUIRE_MESSAGE(opened, opened.error().text);
+    CHECK((opened->log->recovered().base == at(15, 2)));
+    CHECK(opened->log->last_index() == LogIndex(15));
+    files.kill_process();
+  }
 }
 
 TEST_CASE("whatever call the power is lost in, all that was synced is found again") {
