@@ -25,21 +25,21 @@ kv::SetCommand command_of(const wire::SetRequest& set, std::uint32_t max_session
 
 void ProposedSets::add(Admitted request, const wire::SetRequest& set, TimePoint deadline) {
   gathered_.payloads.push_back(kv::encode_command(command_of(set, settings_.max_sessions)));
+  gathered_bytes_ += gathered_.payloads.back().size() + sizeof(Bytes);
   gathered_batch_.sets.push_back({std::move(request), deadline});
   gathered_batch_.due = std::min(gathered_batch_.due, deadline);
+  if (gathered_bytes_ >= full_proposal) {
+    flush();
+  }
 }
 
 void ProposedSets::flush() {
   if (gathered_.payloads.empty()) {
     return;
   }
-  std::size_t bytes = 0;
-  for (const Bytes& payload : gathered_.payloads) {
-    bytes += payload.size() + sizeof payload;
-  }
   Batch batch = std::exchange(gathered_batch_, {});
   batch.id = gathered_.id = raft::ProposalId(++last_proposal_);
-  const PostResult posted = raft_.post(std::exchange(gathered_, {}), bytes);
+  const PostResult posted = raft_.post(std::exchange(gathered_, {}), std::exchange(gathered_bytes_, 0));
   if (posted == PostResult::accepted) {
     proposed_.push_back(std::move(batch));
   } else if (posted == PostResult::full) {

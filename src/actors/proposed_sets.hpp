@@ -27,7 +27,8 @@ class ProposedSets {
   ProposedSets(ProposedSetsSettings settings, Outbox& outbox, RaftMailbox& raft)
       : settings_(settings), outbox_(outbox), raft_(raft) {}
 
-  // Proposed with the next flush. At `deadline` it is UNKNOWN, unless it was answered.
+  // Proposed with the next flush, or before it with what makes `full_proposal` bytes: Raft takes or refuses a proposal
+  // as a whole. At `deadline` it is UNKNOWN, unless it was answered.
   void add(Admitted request, const wire::SetRequest& set, TimePoint deadline);
   void flush();
 
@@ -42,6 +43,8 @@ class ProposedSets {
   // Everything is UNKNOWN: the node stops.
   void give_up();
   bool idle() const { return proposed_.empty() && appended_.empty(); }
+
+  static constexpr std::size_t full_proposal = 1 << 20;  // bytes
 
  private:
   struct Pending {
@@ -71,6 +74,7 @@ class ProposedSets {
   Outbox& outbox_;
   RaftMailbox& raft_;
   raft::Propose gathered_;
+  std::size_t gathered_bytes_ = 0;
   Batch gathered_batch_;
   std::uint64_t last_proposal_ = 0;
   std::deque<Batch> proposed_;

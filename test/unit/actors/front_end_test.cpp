@@ -56,6 +56,28 @@ TEST_CASE("the SETs of one batch are one proposal, and each gets its own revisio
   }
 }
 
+TEST_CASE("a batch of large SETs is several proposals, so that Raft takes what it has room for") {
+  FrontEndHarness node;
+  node.lead();
+  ClientRequests batch;
+  for (const char* client : {"a", "b", "c", "d", "e"}) {
+    batch.requests.push_back({{client}, wire::SetRequest{client, Bytes(600 << 10, 'v'), {}, {}, false}});
+  }
+  node.post(std::move(batch));
+  const auto proposed = node.asked_of_raft<raft::Propose>();
+  REQUIRE(proposed.size() == 3);
+  CHECK(proposed[0].payloads.size() == 2);
+  CHECK(proposed[2].payloads.size() == 1);
+  node.post(raft::ProposalsAppended{proposed[0].id, Term(1), LogIndex(1)});
+  node.post(raft::ProposalsRefused{proposed[1].id, raft::RefusalReason::too_much_uncommitted});
+  REQUIRE(node.replies.sent.size() == 2);
+  CHECK(node.replies.sent[0].to.packed == "c");
+  CHECK(node.replies.sent[1].to.packed == "d");
+  node.post(raft::ProposalsAppended{proposed[2].id, Term(1), LogIndex(3)});
+  node.commit(LogIndex(1), "a", "v");
+  CHECK(node.replies.sent[2].to.packed == "a");
+}
+
 TEST_CASE("a SET that meets no leader waits, and goes on when there is one") {
   FrontEndHarness node;
   node.set("c", "k", "v");
