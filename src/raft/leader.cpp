@@ -229,7 +229,7 @@ void Core::accepted(Progress& progress, const AppendEntriesResponse& response) {
   const bool news = progress.acknowledge(response.matched, response.written, response.synced, leader.round);
   if (progress.lost(response.round)) {
     sometimes(Mark::probe_after_loss);
-    progress.probe_from(progress.match_index.next());
+    progress.send_again();
   }
   if (news) {
     advance_commit();

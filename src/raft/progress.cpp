@@ -58,6 +58,10 @@ void Progress::end_transfer() {
   transfer.reset();
 }
 
+void Progress::send_again() {
+  probe_from(state == State::probing ? next_index : match_index.next());
+}
+
 void Progress::probe_from(LogIndex next) {
   STRATA_ASSERT(next > match_index);
   end_transfer();

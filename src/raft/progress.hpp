@@ -79,6 +79,9 @@ struct Progress {
   // It has what the snapshot was for; next_index is a guess again, until the answer that says so is taken.
   void end_transfer();
 
+  // What was on its way was lost. A guess is as good as it was.
+  void send_again();
+
   // From now on next_index is a guess again: `next` > match_index. What was on its way counts as gone.
   void probe_from(LogIndex next);
 

@@ -123,15 +123,20 @@ TEST_CASE("Losses are noticed, too, when answers come later than the next beats"
   CHECK(node.take_entries(2).size() == 1);
 }
 
-TEST_CASE("A probe that is lost is sent again") {
-  Node node(config_of(1), Disk());
-  elect(node);  // and the probe with the no-op is gone
+TEST_CASE("A probe that is lost is sent again, with the same guess: nothing says that the follower lacks more") {
+  Node node(config_of(1), disk_with_log({1, 1}, {term(1), id(0)}));
+  campaign(node);
+  node.receive(2, RequestVoteResponse{term(2), true});
+  node.outbox.clear();  // and the probe with the no-op is gone
   beat(node);
   node.receive(2, success(node, 0, node.core.leading()->round));
   CHECK(node.take_entries(2).empty());
   beat(node);
   node.receive(2, success(node, 0, node.core.leading()->round));
-  CHECK(node.take_entries(2).size() == 1);
+  const auto again = node.take_entries(2);
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].prev_log_index == index(2));
+  CHECK(again[0].entries.size() == 1);
 }
 
 TEST_CASE("Entries that wait for the follower's disk are not taken for lost") {
