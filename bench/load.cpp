@@ -15,7 +15,7 @@
 #include "bench/options.hpp"
 #include "bench/report.hpp"
 #include "bench/spawned_cluster.hpp"
-#include "client/cli_app.hpp"
+#include "tool/app.hpp"
 
 namespace strata::bench {
 namespace {
@@ -42,20 +42,20 @@ void describe_load(CLI::App& app, LoadOptions& options) {
   app.add_option("--pipeline", options.pipeline, "requests in flight on each (closed loop)")
       ->check(CLI::Range(1, 50'000))
       ->capture_default_str();
-  client::add_duration(app, "--duration", options.duration, "10s", "how long to measure");
+  tool::add_duration(app, "--duration", options.duration, "10s", "how long to measure");
   app.add_option("--operations", options.operations, "measure this many operations instead");
-  client::add_duration(app, "--warmup", options.warmup, "0", "run this long before measuring");
+  tool::add_duration(app, "--warmup", options.warmup, "0", "run this long before measuring");
   app.add_option("--rate", options.rate, "an open loop: begin so many operations a second, whatever becomes of them")
       ->check(CLI::PositiveNumber);
-  client::add_duration(app, "--timeout", options.timeout, "5s", "of a request");
+  tool::add_duration(app, "--timeout", options.timeout, "5s", "of a request");
 }
 
 void describe_workload(CLI::App& app, WorkloadOptions& workload) {
   app.add_option("--key-space", workload.key_space, "how many keys there are")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
       ->capture_default_str();
-  client::add_size(app, "--key-size", workload.key_size, "16", "of each key, at most 1024");
-  client::add_size(app, "--value-size", workload.value_size, "100", "of each value");
+  tool::add_size(app, "--key-size", workload.key_size, "16", "of each key, at most 1024");
+  tool::add_size(app, "--value-size", workload.value_size, "100", "of each value");
   app.add_option("--distribution", workload.distribution, "of the keys: uniform, zipf or sequential")
       ->transform(CLI::CheckedTransformer(distributions))
       ->type_name("NAME")
@@ -85,17 +85,17 @@ void describe(CLI::App& app, CommandLine& line) {
 void check(const CommandLine& line) {
   const WorkloadOptions& workload = line.options.workload;
   if (line.batch != 1) {
-    throw client::UsageError(fmt::format("--batch {}: not yet; only 1 operation in a message", line.batch));
+    throw tool::UsageError(fmt::format("--batch {}: not yet; only 1 operation in a message", line.batch));
   }
   if (workload.key_size > 1024 || workload.key_size <= digits_needed(workload.key_space)) {
-    throw client::UsageError(fmt::format("--key-size {}: for --key-space {} it takes {} to 1024", workload.key_size,
-                                         workload.key_space, digits_needed(workload.key_space) + 1));
+    throw tool::UsageError(fmt::format("--key-size {}: for --key-space {} it takes {} to 1024", workload.key_size,
+                                       workload.key_space, digits_needed(workload.key_space) + 1));
   }
   if (std::uint64_t{line.options.connections} * line.options.pipeline > 60'000) {
-    throw client::UsageError("--connections times --pipeline: at most 60000 requests in flight");
+    throw tool::UsageError("--connections times --pipeline: at most 60000 requests in flight");
   }
   if (line.options.verify && workload.key_space > 100'000'000) {
-    throw client::UsageError("--verify: for a --key-space of at most 100000000");
+    throw tool::UsageError("--verify: for a --key-space of at most 100000000");
   }
 }
 
@@ -244,17 +244,16 @@ int main(int count, char** arguments) {
   CLI::App app("Puts load on a Strata cluster and says how it fared.", "load");
   CommandLine line;
   describe(app, line);
-  if (const auto status = strata::client::parse_command_line(app, count, arguments, "load")) {
+  if (const auto status = strata::tool::parse_command_line(app, count, arguments, "load")) {
     return *status;
   }
   try {
     check(line);
-    line.options.endpoints =
-        strata::client::split_list(line.endpoints.empty() ? "tcp://127.0.0.1:7001" : line.endpoints);
+    line.options.endpoints = strata::tool::split_list(line.endpoints.empty() ? "tcp://127.0.0.1:7001" : line.endpoints);
     line.options.node_flags = words(line.node_flags);
     stop_on_signals();
     return run_and_print(line.options);
-  } catch (const strata::client::UsageError& error) {
+  } catch (const strata::tool::UsageError& error) {
     fmt::print(stderr, "load: {}\n", error.what());
     return 2;
   } catch (const std::exception& error) {

@@ -33,6 +33,15 @@ LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec as little as poss
 PORTS = range(10000, 32000)
 
 
+def build(*targets):
+    """Builds these targets of the release preset, unless STRATA_BUILD names a build directory."""
+    if "STRATA_BUILD" in os.environ:
+        return
+    print("building Strata", file=sys.stderr, flush=True)
+    subprocess.run(["cmake", "--preset", "release"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", "build/release", "--target", *targets], cwd=ROOT, check=True, stdout=sys.stderr)
+
+
 class NoReply(Exception):
     """Nothing came back within the time that the caller gave."""
 
@@ -161,6 +170,7 @@ class Node:
         self.listen = listen
         self.cluster = cluster
         self.flags = list(flags)
+        self.environment = {}  # besides this process's own
         self.log_path = self.directory.parent / f"node{number}.log"
         self.process = None
         self._lines = []
@@ -178,7 +188,8 @@ class Node:
         assert not self.running(), "it runs already"
         self._lines = []
         self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, preexec_fn=end_with_parent)
+                                        stderr=subprocess.PIPE, preexec_fn=end_with_parent,
+                                        env={**os.environ, **self.environment})
         self._reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         self._reader.start()
 

@@ -1,5 +1,6 @@
 #include "actors/front_end.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/sometimes.hpp"
@@ -12,6 +13,10 @@ namespace {
 constexpr Duration tick_interval = std::chrono::milliseconds(20);
 // A deadline lies so much before the time is out: a tick, and something for a busy thread and the way.
 constexpr Duration margin = std::chrono::milliseconds(30);
+// A snapshot leaves processor and disk to the requests for so many times as long as each of its pieces took, encoded
+// and stored: it takes a quarter of what they give, and less when they are busy.
+constexpr int rest_share = 3;
+constexpr Duration longest_rest = std::chrono::milliseconds(20);
 constexpr std::string_view busy_text = "the node has as many requests pending as --max-pending allows; try again later";
 constexpr std::string_view stopping_text = "this node is shutting down; ask another";
 
@@ -26,8 +31,9 @@ FrontEnd::FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMail
       snapshots_(snapshots),
       clock_(clock),
       outbox_(options_.max_pending, peers, clients),
-      sets_(options_.self, options_.incarnation, {options_.ack, options_.max_sessions}, outbox_, raft),
-      reads_(state_, outbox_, raft),
+      durable_(outbox_),
+      sets_(options_.self, options_.incarnation, options_.max_sessions, outbox_, durable_, raft),
+      reads_(state_, outbox_, durable_, raft),
       started_(clock.now()),
       now_(started_),
       applied_term_(options_.applied_term),
@@ -36,6 +42,7 @@ FrontEnd::FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMail
 
 boost::asio::awaitable<void> FrontEnd::run() {
   alarm_ = clock_.make_alarm([this] { mailbox_.post_owed(Tick(), 0); });
+  piece_alarm_ = clock_.make_alarm([this] { mailbox_.post_owed(NextPiece(), 0); });
   for (;;) {
     auto batch = co_await mailbox_.receive();
     if (batch.empty()) {
@@ -47,6 +54,7 @@ boost::asio::awaitable<void> FrontEnd::run() {
     }
     end_batch();
   }
+  piece_alarm_.reset();
   alarm_.reset();
 }
 
@@ -127,13 +135,26 @@ void FrontEnd::on(HelloFrom& hello) {
 }
 
 void FrontEnd::on(const Committed& committed) {
+  now_durable(committed.durable);
   for (const Entry& entry : committed.entries) {
+    if (!durable_.covers(entry.index)) {
+      at_risk_.applied(entry.index, entry.body.size(), now_);
+    }
     sets_.applied(entry, state_.apply(entry));
     log_bytes_ += entry.body.size();
     applied_term_ = entry.term;
   }
   reads_.applied();
   begin_snapshot_if_due();
+}
+
+void FrontEnd::now_durable(LogIndex up_to) {
+  durable_.rise(up_to);
+  at_risk_.durable(up_to);
+}
+
+void FrontEnd::on(const DurableUpTo& durable) {
+  now_durable(durable.index);
 }
 
 void FrontEnd::on(InstallState& install) {
@@ -153,28 +174,43 @@ void FrontEnd::begin_snapshot_if_due() {
     return;
   }
   between_snapshots_ = std::exchange(log_bytes_, 0);
+  captured_bytes_ = 0;
   captured_ = {state_.applied(), applied_term_};
   state_.begin_capture();
   capture_piece(true);
 }
 
 void FrontEnd::capture_piece(bool first) {
+  piece_begun_ = clock_.now();
   CapturedPiece piece{captured_, state_.capture_next(options_.snapshot_piece_size), first, false};
   piece.last = state_.capture()->ended();
   if (piece.last) {
     state_.end_capture();
   }
   const std::size_t bytes = piece.content.size();
+  captured_bytes_ += bytes;
   piece_out_ = snapshots_.post_owed(std::move(piece), bytes) == PostResult::accepted;
 }
 
 void FrontEnd::on(const PieceStored&) {
   piece_out_ = false;
   if (state_.capture()) {
-    sometimes(Mark::capture_goes_on);
-    capture_piece(false);
+    piece_alarm_->set(now_ + rest_after(now_ - piece_begun_));
   } else {
     begin_snapshot_if_due();
+  }
+}
+
+// None when the log grows faster than the snapshot that is to take its place, and is longer than it should be.
+Duration FrontEnd::rest_after(Duration piece) const {
+  const bool overtaken = log_bytes_ > std::max(options_.snapshot_log_size, captured_bytes_);
+  return overtaken ? Duration::zero() : std::min(rest_share * piece, longest_rest);
+}
+
+void FrontEnd::on(const NextPiece&) {
+  if (state_.capture() && !piece_out_) {
+    sometimes(Mark::capture_goes_on);
+    capture_piece(false);
   }
 }
 
@@ -210,9 +246,9 @@ void FrontEnd::on(const RaftStatus& status) {
   if (!asked) {
     return;
   }
-  const NodeFacts facts{options_.self,    options_.version,           options_.members,
-                        options_.ack,     options_.fsync_interval,    now_ - started_,
-                        state_.applied(), state_.dictionary().size(), outbox_.traffic()};
+  const NodeFacts facts{options_.self,           options_.version,      options_.members, options_.ack,
+                        options_.fsync_interval, now_ - started_,       state_.applied(), state_.dictionary().size(),
+                        state_.generation(),     at_risk_.amount(now_), outbox_.traffic()};
   outbox_.reply(asked.mapped().request, wire::StatusReply{status_json(facts, status)});
 }
 
@@ -224,6 +260,7 @@ void FrontEnd::on(const Tick&) {
   ticking_ = false;
   sets_.expire(now_);
   reads_.expire(now_);
+  durable_.expire(now_);
   std::erase_if(status_asked_, [&](const auto& asked) {
     const bool expired = asked.second.deadline <= now_;
     if (expired) {
@@ -247,6 +284,7 @@ void FrontEnd::finish_if_done() {
     sometimes(Mark::stopped_with_requests);
   }
   sets_.give_up();
+  durable_.give_up();
   for (const auto& [id, asked] : std::exchange(status_asked_, {})) {
     outbox_.error(asked.request, wire::ErrorCode::unavailable, stopping_text);
   }

@@ -6,9 +6,15 @@
 
 namespace strata::actors {
 
-FsyncTimer::FsyncTimer(Duration interval, Clock& clock, FsyncMailbox& mailbox, RaftMailbox& raft,
-                       std::function<void(const Error&)> on_failure)
-    : interval_(interval), clock_(clock), mailbox_(mailbox), raft_(raft), on_failure_(std::move(on_failure)) {}
+FsyncTimer::FsyncTimer(Duration interval, Durability ack, Clock& clock, FsyncMailbox& mailbox, RaftMailbox& raft,
+                       std::function<void(const Error&)> on_failure, std::function<void()> on_end)
+    : interval_(interval),
+      ack_(ack),
+      clock_(clock),
+      mailbox_(mailbox),
+      raft_(raft),
+      on_failure_(std::move(on_failure)),
+      on_end_(std::move(on_end)) {}
 
 boost::asio::awaitable<void> FsyncTimer::run() {
   alarm_ = clock_.make_alarm([this] { mailbox_.post_owed(Tick(), 0); });
@@ -28,9 +34,13 @@ boost::asio::awaitable<void> FsyncTimer::run() {
   }
   sync();
   alarm_.reset();
+  if (!poisoned_) {
+    on_end_();
+  }
 }
 
 void FsyncTimer::on(Written& written) {
+  due_ = due_ || written.sync_at_once;
   unsynced_ = std::move(written);
   if (interval_ != Duration::zero() && !waiting_) {
     waiting_ = true;
@@ -49,9 +59,9 @@ void FsyncTimer::on(const Tick&) {
   due_ = true;
 }
 
+// Nobody's commit waits for it at `synced`: it says that the disk does not hang.
 void FsyncTimer::report_written() {
-  if (unsynced_ && unsynced_->id != reported_ && !poisoned_) {
-    sometimes(Mark::written_before_synced);
+  if (ack_ == Durability::synced && unsynced_ && unsynced_->id != reported_ && !poisoned_) {
     reported_ = unsynced_->id;
     raft_.post_owed(WrittenUpTo{reported_}, sizeof(WrittenUpTo));
   }
@@ -64,6 +74,10 @@ void FsyncTimer::sync() {
   }
   const Written target = std::move(*unsynced_);
   unsynced_.reset();
+  // What was not reported as written before, Raft knows that the disk owes.
+  if (ack_ == Durability::written || interval_ != Duration::zero()) {
+    raft_.post_owed(raft::SyncBegun{target.id}, sizeof(raft::SyncBegun));
+  }
   const TimePoint begun = clock_.now();
   if (const Result<void> synced = target.target.sync(); !synced) {
     poisoned_ = true;

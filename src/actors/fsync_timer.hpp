@@ -15,9 +15,10 @@ namespace strata::actors {
 class FsyncTimer {
  public:
   // `interval` 0: sync whenever something is written, again and again; else: at most this long between a write and the
-  // start of its sync. A failed sync is reported once and never repeated: nothing is synced after it.
-  FsyncTimer(Duration interval, Clock& clock, FsyncMailbox& mailbox, RaftMailbox& raft,
-             std::function<void(const Error&)> on_failure);
+  // start of its sync. A failed sync is reported once and never repeated: nothing is synced after it. `on_end`: called
+  // when it ends with everything synced. `ack`: at `written` the WAL writer has said so of everything that comes here.
+  FsyncTimer(Duration interval, Durability ack, Clock& clock, FsyncMailbox& mailbox, RaftMailbox& raft,
+             std::function<void(const Error&)> on_failure, std::function<void()> on_end);
 
   // Ends when its mailbox is closed and empty, after a last sync of what was written.
   boost::asio::awaitable<void> run();
@@ -30,10 +31,12 @@ class FsyncTimer {
   void sync();
 
   Duration interval_;
+  Durability ack_;
   Clock& clock_;
   FsyncMailbox& mailbox_;
   RaftMailbox& raft_;
   std::function<void(const Error&)> on_failure_;
+  std::function<void()> on_end_;
   std::unique_ptr<Alarm> alarm_;
   std::optional<Written> unsynced_;  // the newest write that no sync has covered
   raft::WriteId reported_;           // as written

@@ -3,12 +3,14 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
 #include "actors/mailbox.hpp"
 #include "base/entry.hpp"
 #include "base/ids.hpp"
+#include "base/membership.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "kv/state_machine.hpp"
@@ -57,6 +59,11 @@ struct HelloFrom {
 // From Raft.
 struct Committed {
   std::vector<Entry> entries;
+  LogIndex durable;  // known to be synced by a majority
+};
+// The same by itself: told when some of what was told as Committed is not known to be durable, and more of it now is.
+struct DurableUpTo {
+  LogIndex index;
 };
 // In order with Committed: the state machine becomes this one, which an installed snapshot holds.
 struct InstallState {
@@ -65,6 +72,8 @@ struct InstallState {
 };
 // From the snapshot keeper: one piece of the capture is stored.
 struct PieceStored {};
+// By the front end itself: the capture has rested long enough.
+struct NextPiece {};
 // The capture came to nothing, for want of space; the next one is due as if this had been taken.
 struct CaptureFailed {};
 struct ReadsReady {
@@ -77,6 +86,10 @@ struct ReadsFailed {
 struct RaftStatus {
   std::uint64_t request = 0;
   raft::Role role = raft::Role::follower;
+  bool recovering = false;  // it may have lost what it acknowledged, and has not caught up; or it is not admitted
+  Admission admission = Admission::member;
+  std::vector<NodeId> waits_for;  // until these have answered, it is not admitted
+  raft::DiskState disk = raft::DiskState::works;
   NodeId leader;
   Term term;
   LogIndex commit;
@@ -90,6 +103,7 @@ struct RaftStatus {
     LogIndex match;
     LogIndex synced;
     raft::Progress::State state = raft::Progress::State::probing;
+    bool disk_full = false;
     std::int64_t rtt_us = 0;  // of the newest answered round of heartbeats
   };
   std::vector<Peer> peers;  // of a leader
@@ -102,25 +116,26 @@ struct RaftStatus {
 };
 
 using FrontEndMessage =
-    std::variant<ClientRequests, ReplyBacklog, ForwardedFrom, ForwardAnswersFrom, HelloFrom, Committed, InstallState,
-                 PieceStored, CaptureFailed, raft::ProposalsAppended, raft::ProposalsRefused, ReadsReady, ReadsFailed,
-                 raft::Leadership, RaftStatus, SetFsyncInterval, Tick, Finish>;
+    std::variant<ClientRequests, ReplyBacklog, ForwardedFrom, ForwardAnswersFrom, HelloFrom, Committed, DurableUpTo,
+                 InstallState, PieceStored, NextPiece, CaptureFailed, raft::ProposalsAppended, raft::ProposalsRefused,
+                 ReadsReady, ReadsFailed, raft::Leadership, RaftStatus, SetFsyncInterval, Tick, Finish>;
 
 // ---- To Raft ----
 
 struct PeerMessages {
   std::vector<raft::Received> messages;
 };
-// A write reached the kernel, and its sync has to wait for the interval. (A write that is synced at once is not told of
-// before: SyncedUpTo says it, too, and saves waking Raft.)
+// A write reached the kernel. At `synced` it is told of only when its sync has to wait for the interval: SyncedUpTo
+// says it, too, and saves waking Raft.
 struct WrittenUpTo {
   raft::WriteId id;
 };
-// A sync ended well: the log is on stable storage up to `end`.
+// The log is on stable storage up to `end`: a sync ended well, or a new segment was begun, before which the one before
+// it is synced.
 struct SyncedUpTo {
   raft::WriteId id;
   wal::Position end;
-  Duration took{};
+  std::optional<Duration> took{};  // by a sync of the fsync timer's
 };
 // Raft is to end: a leader hands over first, for as long as `patience` at most. It then closes its mailbox.
 struct HandOver {
@@ -141,9 +156,10 @@ struct SnapshotReceived {
   std::unique_ptr<kv::StateMachine> state;
 };
 
-using RaftMessage = std::variant<SnapshotSaved, SnapshotReceived, raft::SnapshotRead, raft::SnapshotStored,
-                                 PeerMessages, raft::Propose, raft::Read, WrittenUpTo, SyncedUpTo, raft::HardStateSaved,
-                                 raft::Fetched, HandOver, StatusWanted, Tick>;
+using RaftMessage =
+    std::variant<SnapshotSaved, SnapshotReceived, raft::SnapshotRead, raft::SnapshotStored, PeerMessages, raft::Propose,
+                 raft::Read, WrittenUpTo, raft::SyncBegun, SyncedUpTo, raft::HardStateSaved, raft::Recorded,
+                 raft::DiskSpace, raft::DiskFailed, raft::Fetched, HandOver, StatusWanted, Tick>;
 
 // ---- To the WAL writer ----
 
@@ -151,9 +167,17 @@ struct AppendEntriesToLog {
   raft::Append append;
   wal::Marks marks;
 };
+// Output::repair, in order with the appends.
+struct RepairLog {
+  raft::Append repair;
+  wal::Marks marks;
+};
 struct SpareReady {
   std::unique_ptr<wal::PreparedSegment> spare;  // nullptr: it could not be made
+  bool no_room = false;                         // because the disk is full
 };
+// The disk was full some time ago: is there room again?
+struct TryDiskAgain {};
 
 // In order with the appends.
 struct RestartLog {
@@ -164,13 +188,24 @@ struct ReleaseLog {
   LogIndex up_to;
 };
 
-using WalMessage = std::variant<RestartLog, ReleaseLog, raft::HardState, AppendEntriesToLog, raft::Fetch, SpareReady>;
+// The node holds again all that it ever acknowledged.
+struct RecordSound {};
+
+// Output::hard_state and Output::record of one step, to be saved together; one of them at least.
+struct SaveState {
+  std::optional<raft::HardState> hard_state;
+  std::optional<raft::Record> record;
+};
+
+using WalMessage = std::variant<RecordSound, RepairLog, RestartLog, ReleaseLog, SaveState, AppendEntriesToLog,
+                                raft::Fetch, SpareReady, TryDiskAgain>;
 
 // ---- To the fsync timer ----
 
 struct Written {
   raft::WriteId id;
   wal::SyncTarget target;
+  bool sync_at_once = false;  // whatever the interval
 };
 
 using FsyncMessage = std::variant<Written, SetFsyncInterval, Tick>;
@@ -181,7 +216,12 @@ struct PrepareSpare {
   std::uint32_t sequence = 0;
 };
 
-using AllocatorMessage = std::variant<PrepareSpare>;
+// What the log has let go of (Log::release).
+struct RemoveSegments {
+  std::vector<std::string> paths;
+};
+
+using AllocatorMessage = std::variant<PrepareSpare, RemoveSegments>;
 
 // ---- To the snapshot keeper ----
 

@@ -75,22 +75,64 @@ std::size_t bytes_between_snapshots(const wal::DataDirectory& directory) {
   return directory.log->body_bytes(first, directory.snapshots->newest().index);
 }
 
-Result<raft::Restored> restore(wal::Log& log, const wal::Metadata& metadata) {
+// The entries from `first` on; those that are missing have a place, and nothing else.
+Result<std::vector<Entry>> read_tail(wal::Log& log, LogIndex first) {
+  std::vector<Entry> tail;
+  const LogIndex last = log.last_index();
+  LogIndex next = first;
+  const auto leave_place_up_to = [&](LogIndex end) {
+    for (; next <= end; next = next.next()) {
+      tail.push_back(Entry{Term(), next, EntryType::no_op, {}});
+    }
+  };
+  const auto read_up_to = [&](LogIndex end) -> Result<void> {
+    while (next <= end) {
+      auto entries = log.read(next, end, read_at_once);
+      if (!entries) {
+        return entries.error();
+      }
+      next = entries->back().index.next();
+      std::move(entries->begin(), entries->end(), std::back_inserter(tail));
+    }
+    return {};
+  };
+  for (const Hole& hole : log.recovered().holes) {
+    if (auto read = read_up_to(hole.first - 1); !read) {
+      return read.error();
+    }
+    leave_place_up_to(hole.last);
+  }
+  if (auto read = read_up_to(last); !read) {
+    return read.error();
+  }
+  return tail;
+}
+
+Result<raft::Restored> restore(const wal::DataDirectory& directory) {
+  wal::Log& log = *directory.log;
+  const wal::Metadata& metadata = directory.metadata->current();
   const wal::Recovered& recovered = log.recovered();
   raft::Restored restored;
   restored.hard_state = {metadata.term, metadata.vote};
+  restored.incarnation = metadata.incarnation;
+  restored.standing = directory.standing;
+  restored.directory = metadata.directory;
+  restored.nonce = metadata.nonces.front();
+  restored.earlier_nonces.assign(metadata.nonces.begin() + 1, metadata.nonces.end());
+  restored.admission = metadata.admission;
+  restored.members = metadata.members;
+  restored.snapshot = directory.snapshots->newest();
   restored.base = recovered.base;
   restored.term_runs = recovered.term_runs;
   restored.last_index = recovered.last_index;
   restored.commit_index = recovered.commit_index;
-  for (LogIndex next = recovered.commit_index.next(); next <= recovered.last_index;) {
-    auto entries = log.read(next, recovered.last_index, read_at_once);
-    if (!entries) {
-      return entries.error();
-    }
-    next = entries->back().index.next();
-    std::move(entries->begin(), entries->end(), std::back_inserter(restored.tail));
+  restored.holes = recovered.holes;
+  restored.end_unknown = recovered.end_unknown;
+  auto tail = read_tail(log, recovered.commit_index.next());
+  if (!tail) {
+    return tail.error();
   }
+  restored.tail = std::move(*tail);
   return restored;
 }
 
@@ -106,11 +148,10 @@ Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeEx
   options.front_end.applied_term = applied->term;
   options.front_end.bytes_between_snapshots = bytes_between_snapshots(directory);
   options.front_end.replayed_bytes = applied->log_bytes;
-  auto restored = restore(*directory.log, directory.metadata->current());
+  auto restored = restore(directory);
   if (!restored) {
     return restored.error();
   }
-  restored->snapshot = directory.snapshots->newest();
   return std::unique_ptr<NodeActors>(new NodeActors(std::move(options), std::move(executors), std::move(ports),
                                                     std::move(directory), std::move(*restored),
                                                     std::move(applied->state)));
@@ -120,8 +161,11 @@ NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts p
                        raft::Restored restored, kv::StateMachine state)
     : executors_(std::move(executors)),
       clock_(ports.loop_clock),
+      logger_(ports.logger),
       lock_(std::move(directory.lock)),
-      incarnation_(directory.metadata->current().incarnation),
+      marker_(std::move(directory.marker)),
+      start_{restored.directory, restored.incarnation, restored.nonce},
+      known_members_(restored.members),
       front_end_mailbox_(executors_.loop, limits_for(options.front_end.max_pending)),
       raft_mailbox_(executors_.loop, limits_for(options.front_end.max_pending)),
       wal_mailbox_(executors_.wal, {}),
@@ -132,13 +176,15 @@ NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts p
                  ports.loop_clock, ports.peers, ports.clients),
       raft_(std::move(options.raft), std::move(restored),
             {raft_mailbox_, front_end_mailbox_, wal_mailbox_, snapshot_mailbox_, ports.loop_clock, ports.peers,
-             ports.logger, std::move(ports.random)}),
-      wal_writer_(std::move(directory.log), std::move(directory.metadata), options.log.segment_size, wal_mailbox_,
-                  raft_mailbox_, fsync_mailbox_, allocator_mailbox_, ports.on_disk_failure),
-      fsync_timer_(options.fsync_interval, ports.fsync_clock, fsync_mailbox_, raft_mailbox_, ports.on_disk_failure),
-      segment_allocator_(ports.files, std::move(options.log), ports.logger, allocator_mailbox_, wal_mailbox_),
+             ports.logger, std::move(ports.random), std::move(ports.on_turned_away)}),
+      wal_writer_(std::move(directory.log), std::move(directory.metadata), options.log.segment_size, options.raft.ack,
+                  wal_mailbox_, raft_mailbox_, fsync_mailbox_, allocator_mailbox_, poisoning(ports.on_disk_failure)),
+      fsync_timer_(options.fsync_interval, options.raft.ack, ports.fsync_clock, fsync_mailbox_, raft_mailbox_,
+                   poisoning(ports.on_disk_failure), [this] { mark_clean_end(); }),
+      segment_allocator_(ports.files, std::move(options.log), ports.logger, allocator_mailbox_, wal_mailbox_,
+                         poisoning(ports.on_disk_failure)),
       snapshot_keeper_(std::move(directory.snapshots), ports.logger, snapshot_mailbox_, front_end_mailbox_,
-                       raft_mailbox_, ports.on_disk_failure),
+                       raft_mailbox_, poisoning(ports.on_disk_failure)),
       front_end_scope_(executors_.loop, ports.logger),
       raft_scope_(executors_.loop, ports.logger),
       wal_scope_(executors_.loop, ports.logger),
@@ -147,6 +193,24 @@ NodeActors::NodeActors(NodeOptions options, NodeExecutors executors, NodePorts p
       snapshot_scope_(executors_.loop, ports.logger) {}
 
 NodeActors::~NodeActors() = default;
+
+std::function<void(const Error&)> NodeActors::poisoning(std::function<void(const Error&)> on_disk_failure) {
+  return [this, on_disk_failure = std::move(on_disk_failure)](const Error& error) {
+    if (auto removed = marker_->remove(); !removed) {
+      logger_.error("{}", removed.error().text);
+    }
+    poisoned_ = true;
+    raft_mailbox_.post_owed(raft::DiskFailed(), 0);
+    on_disk_failure(error);
+  };
+}
+
+// Whatever has failed: the snapshots are on the same disk.
+void NodeActors::mark_clean_end() {
+  if (!poisoned_) {
+    wal_writer_.mark_clean_end();
+  }
+}
 
 void NodeActors::start() {
   snapshot_scope_.spawn(executors_.snapshots, "snapshot keeper", snapshot_keeper_.run());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
@@ -22,6 +23,7 @@
 #include "actors/snapshot_keeper.hpp"
 #include "actors/wal_writer.hpp"
 #include "base/log.hpp"
+#include "base/membership.hpp"
 #include "raft/core.hpp"
 #include "wal/data_directory.hpp"
 
@@ -54,6 +56,8 @@ struct NodePorts {
   std::function<std::uint64_t()> random;  // called on `loop`
   std::function<void(const Error&)>
       on_disk_failure;  // any thread; the log is poisoned, the node must stop (exit status 5)
+  // On `loop`: a member does not know this node's data directory, or knows a later state of it (exit status 3).
+  std::function<void(const Error&)> on_turned_away = [](const Error&) {};
 };
 
 class NodeActors {
@@ -88,7 +92,10 @@ class NodeActors {
   // Any thread, from start to stop.
   void set_fsync_interval(Duration interval);
 
-  Incarnation incarnation() const { return incarnation_; }
+  Incarnation incarnation() const { return start_.incarnation; }
+  // For the gate of messages (wire/peer_gate.hpp): this start, and whom the node knew before it.
+  const Start& start_of_node() const { return start_; }
+  const std::vector<KnownMember>& known_members() const { return known_members_; }
   // For the simulator's invariants; only while nothing of this node runs.
   const raft::Core& core() const { return raft_.core(); }
   const kv::StateMachine& state() const { return front_end_.state(); }
@@ -99,15 +106,23 @@ class NodeActors {
   // Of requests that are not answered yet, and the limit at which new ones are refused.
   std::size_t pending_bytes() const { return front_end_.pending_bytes(); }
   std::size_t max_pending() const { return front_end_.max_pending(); }
+  AtRisk::Amount at_risk() const { return front_end_.at_risk(); }
 
  private:
+  // The marker goes before anybody is told; then Raft is, so that a leader gives its office up at once.
+  std::function<void(const Error&)> poisoning(std::function<void(const Error&)> on_disk_failure);
+  void mark_clean_end();
+
   NodeActors(NodeOptions options, NodeExecutors executors, NodePorts ports, wal::DataDirectory directory,
              raft::Restored restored, kv::StateMachine state);
 
   NodeExecutors executors_;
   Clock& clock_;
+  Logger& logger_;
   std::unique_ptr<wal::FileLock> lock_;
-  Incarnation incarnation_;
+  std::unique_ptr<wal::RunMarker> marker_;
+  Start start_;
+  std::vector<KnownMember> known_members_;
   FrontEndMailbox front_end_mailbox_;
   RaftMailbox raft_mailbox_;
   WalMailbox wal_mailbox_;
@@ -128,6 +143,7 @@ class NodeActors {
   Scope allocator_scope_;
   Scope snapshot_scope_;
   bool log_closed_ = false;
+  std::atomic<bool> poisoned_ = false;  // by any of the disk's threads
 };
 
 }  // namespace strata::actors

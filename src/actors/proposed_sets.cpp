@@ -24,9 +24,9 @@ kv::SetCommand command_of(const wire::SetRequest& set, std::uint32_t max_session
 }  // namespace
 
 void ProposedSets::add(Admitted request, const wire::SetRequest& set, TimePoint deadline) {
-  gathered_.payloads.push_back(kv::encode_command(command_of(set, settings_.max_sessions)));
+  gathered_.payloads.push_back(kv::encode_command(command_of(set, max_sessions_)));
   gathered_bytes_ += gathered_.payloads.back().size() + sizeof(Bytes);
-  gathered_batch_.sets.push_back({std::move(request), deadline});
+  gathered_batch_.sets.push_back({std::move(request), deadline, set.synced});
   gathered_batch_.due = std::min(gathered_batch_.due, deadline);
   if (gathered_bytes_ >= full_proposal) {
     flush();
@@ -60,10 +60,31 @@ void ProposedSets::on(const raft::ProposalsRefused& refused) {
   Batch batch = std::move(proposed_.front());
   proposed_.pop_front();
   STRATA_ASSERT(batch.id == refused.id);
-  if (refused.reason == raft::RefusalReason::too_much_uncommitted) {
-    not_appended(batch, wire::ErrorCode::busy, "too much is not yet committed; not stored, try again later");
-  } else {
-    not_appended(batch, wire::ErrorCode::unavailable, set_answers::no_leader);
+  switch (refused.reason) {
+    case raft::RefusalReason::too_much_uncommitted:
+      not_appended(batch, wire::ErrorCode::busy, "too much is not yet committed; not stored, try again later");
+      break;
+    case raft::RefusalReason::disk_full:
+      sometimes(Mark::set_refused_for_full_disk);
+      no_room(batch);
+      break;
+    case raft::RefusalReason::not_leader:
+      not_appended(batch, wire::ErrorCode::unavailable, set_answers::no_leader);
+      break;
+  }
+}
+
+// Another member is told the reason, too: to send it again at once would bring the same answer.
+void ProposedSets::no_room(Batch& batch) {
+  for (Pending& set : batch.sets) {
+    if (std::exchange(set.answered, true)) {
+      continue;
+    }
+    if (std::holds_alternative<PeerOrigin>(set.request.from)) {
+      outbox_.error(set.request, wire::ErrorCode::unavailable, set_answers::disk_full);
+    } else {
+      outbox_.not_appended(set.request, wire::ErrorCode::unavailable, set_answers::disk_full);
+    }
   }
 }
 
@@ -78,7 +99,7 @@ void ProposedSets::applied(const Entry& entry, const std::optional<kv::Outcome>&
   const bool is_ours = entry.term == appended.term;
   if (!std::exchange(set.answered, true)) {
     if (is_ours) {
-      outbox_.reply(set.request, reply_of(outcome.value()));
+      answer(set, entry.index, outcome.value());
     } else {
       outbox_.error(set.request, wire::ErrorCode::unknown, set_answers::lost_leader);
     }
@@ -88,9 +109,21 @@ void ProposedSets::applied(const Entry& entry, const std::optional<kv::Outcome>&
   }
 }
 
-wire::ReplyBody ProposedSets::reply_of(const kv::Outcome& outcome) const {
+// A repeat is as durable as the write that it repeats. That nothing was stored is known by this entry.
+void ProposedSets::answer(Pending& set, LogIndex index, const kv::Outcome& outcome) {
+  const auto* stored = std::get_if<kv::Stored>(&outcome);
+  const LogIndex decided = stored != nullptr ? stored->revision : index;
+  const bool durable = durable_.covers(decided);
+  if (set.synced && !durable) {
+    durable_.hold(decided, {std::move(set.request), reply_of(outcome, true), set.deadline, wire::ErrorCode::unknown});
+  } else {
+    outbox_.reply(set.request, reply_of(outcome, durable));
+  }
+}
+
+wire::ReplyBody ProposedSets::reply_of(const kv::Outcome& outcome, bool durable) const {
   if (const auto* stored = std::get_if<kv::Stored>(&outcome)) {
-    return wire::SetReply{stored->revision, settings_.ack};
+    return wire::SetReply{stored->revision, durable ? Durability::synced : Durability::written};
   }
   if (const auto* conflict = std::get_if<kv::Conflict>(&outcome)) {
     return wire::ErrorReply{wire::ErrorCode::conflict, "the key has another revision than IF says; nothing was stored",

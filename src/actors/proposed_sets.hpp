@@ -8,27 +8,24 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/durable_answers.hpp"
 #include "actors/messages.hpp"
 #include "actors/outbox.hpp"
-#include "base/durability.hpp"
 #include "base/entry.hpp"
 #include "kv/outcome.hpp"
 #include "raft/core.hpp"
 
 namespace strata::actors {
 
-struct ProposedSetsSettings {
-  Durability ack = Durability::synced;
-  std::uint32_t max_sessions = 1;  // what the entries say of it
-};
-
 class ProposedSets {
  public:
-  ProposedSets(ProposedSetsSettings settings, Outbox& outbox, RaftMailbox& raft)
-      : settings_(settings), outbox_(outbox), raft_(raft) {}
+  // `max_sessions`: what the entries say of it.
+  ProposedSets(std::uint32_t max_sessions, Outbox& outbox, DurableAnswers& durable, RaftMailbox& raft)
+      : max_sessions_(max_sessions), outbox_(outbox), durable_(durable), raft_(raft) {}
 
   // Proposed with the next flush, or before it with what makes `full_proposal` bytes: Raft takes or refuses a proposal
-  // as a whole. At `deadline` it is UNKNOWN, unless it was answered.
+  // as a whole. Answered when it is applied; with SYNCED, when that is durable. At `deadline` it is UNKNOWN, unless it
+  // was answered.
   void add(Admitted request, const wire::SetRequest& set, TimePoint deadline);
   void flush();
 
@@ -50,7 +47,8 @@ class ProposedSets {
   struct Pending {
     Admitted request;
     TimePoint deadline;
-    bool answered = false;
+    bool synced = false;    // with SYNCED
+    bool answered = false;  // or its answer waits for nothing but to be durable
   };
   // Proposed together, so their indexes are consecutive.
   struct Batch {
@@ -65,13 +63,16 @@ class ProposedSets {
     LogIndex last() const { return first + (batch.sets.size() - 1); }
   };
 
-  wire::ReplyBody reply_of(const kv::Outcome& outcome) const;
+  void answer(Pending& set, LogIndex index, const kv::Outcome& outcome);
+  wire::ReplyBody reply_of(const kv::Outcome& outcome, bool durable) const;
   void not_appended(Batch& batch, wire::ErrorCode code, std::string_view text);
+  void no_room(Batch& batch);
   void unknown(Batch& batch, std::string_view text);
   void expire(Batch& batch, TimePoint now);
 
-  ProposedSetsSettings settings_;
+  std::uint32_t max_sessions_;
   Outbox& outbox_;
+  DurableAnswers& durable_;
   RaftMailbox& raft_;
   raft::Propose gathered_;
   std::size_t gathered_bytes_ = 0;

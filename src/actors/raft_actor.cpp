@@ -10,6 +10,9 @@ namespace strata::actors {
 
 namespace {
 
+// How often a full disk is asked for room.
+constexpr Duration between_tries = std::chrono::milliseconds(500);
+
 template <class Content>
 void move_to_end(std::vector<Content>& from, std::vector<Content>& to) {
   if (to.empty()) {
@@ -27,6 +30,20 @@ std::size_t bytes_of(const std::vector<Entry>& entries) {
   return bytes;
 }
 
+std::string_view reason_of(raft::DiskState disk) {
+  switch (disk) {
+    case raft::DiskState::works:
+      return "";
+    case raft::DiskState::full:
+      return ": its disk is full";
+    case raft::DiskState::stalled:
+      return ": its disk hangs";
+    case raft::DiskState::failed:
+      return ": its disk has failed";
+  }
+  assertion_failed("a state without a name");
+}
+
 bool carries_entries(const raft::Received& received) {
   const auto* append = std::get_if<raft::AppendEntries>(&received.message);
   return append != nullptr && !append->entries.empty();
@@ -37,7 +54,8 @@ bool carries_entries(const raft::Received& received) {
 RaftActor::RaftActor(raft::Config config, raft::Restored restored, RaftActorLinks links)
     : links_(std::move(links)),
       core_(std::move(config), std::move(restored), links_.clock.now(), links_.random()),
-      now_(links_.clock.now()) {}
+      now_(links_.clock.now()),
+      committed_told_(core_.commit_index()) {}
 
 boost::asio::awaitable<void> RaftActor::run() {
   alarm_ = links_.clock.make_alarm([this] { links_.mailbox.post_owed(Tick(), 0); });
@@ -56,6 +74,7 @@ boost::asio::awaitable<void> RaftActor::run() {
     if (std::exchange(ticked_, false)) {
       step(raft::TimePassed());
     }
+    try_disk_again();
     flush();
     end_if_handed_over();
   }
@@ -100,10 +119,40 @@ void RaftActor::on(const WrittenUpTo& written) {
 }
 
 void RaftActor::on(const SyncedUpTo& synced) {
-  syncs_.add(synced.took);
-  synced_ = synced.end;
+  if (synced.took) {
+    syncs_.add(*synced.took);
+  }
+  synced_ = std::max(synced_, synced.end);  // two tell it
   forget_unwritten(synced.id);
   step(raft::Persisted{synced.id, Durability::synced});
+}
+
+void RaftActor::on(const raft::SyncBegun& begun) {
+  step(begun);
+}
+
+void RaftActor::on(const raft::DiskSpace& space) {
+  if (space.full) {
+    links_.logger.warning(
+        "the disk is full: there is no room for the next segment of the log. SETs are refused, reads and votes go on");
+    try_disk_at_ = now_ + between_tries;
+  } else {
+    links_.logger.info("the disk has room for the log again");
+    try_disk_at_.reset();
+  }
+  step(space);
+}
+
+void RaftActor::on(const raft::DiskFailed& failed) {
+  step(failed);
+}
+
+void RaftActor::try_disk_again() {
+  if (try_disk_at_ && now_ >= *try_disk_at_) {
+    links_.wal.post_owed(TryDiskAgain(), 0);
+    try_disk_at_ = now_ + between_tries;
+    set_alarm();
+  }
 }
 
 void RaftActor::on(const raft::HardStateSaved& saved) {
@@ -121,6 +170,10 @@ void RaftActor::on(const raft::HardStateSaved& saved) {
     }
   }
   step(saved);
+}
+
+void RaftActor::on(const raft::Recorded& recorded) {
+  step(recorded);
 }
 
 void RaftActor::on(raft::Fetched& fetched) {
@@ -179,13 +232,43 @@ void RaftActor::step(raft::Event event) {
   persist(output);
   send(output);
   answer_front_end(output);
-  alarm_->set(hand_over_by_ ? std::min(output.wake_at, *hand_over_by_) : output.wake_at);
+  if (core_.admission() != Admission::member || output.joined || output.turned_away) {
+    note_admission(output);
+  }
+  wake_at_ = output.wake_at;
+  set_alarm();
+}
+
+void RaftActor::set_alarm() {
+  TimePoint first = wake_at_;
+  for (const std::optional<TimePoint>& other : {hand_over_by_, try_disk_at_}) {
+    first = std::min(first, other.value_or(first));
+  }
+  alarm_->set(first);
+}
+
+void RaftActor::save_state(raft::Output& output) {
+  if (output.hard_state) {
+    held_.push_back({*output.hard_state, {}});
+  }
+  if (output.hard_state || output.record) {
+    SaveState state{output.hard_state, std::move(output.record)};
+    const PostResult posted = links_.wal.post_owed(std::move(state), sizeof(SaveState));
+    STRATA_ASSERT(posted == PostResult::accepted);
+  }
 }
 
 void RaftActor::persist(raft::Output& output) {
-  if (output.hard_state) {
-    held_.push_back({*output.hard_state, {}});
-    const PostResult posted = links_.wal.post_owed(*output.hard_state, sizeof(raft::HardState));
+  save_state(output);
+  if (output.repair) {
+    const std::vector<Entry>& entries = output.repair->entries;
+    links_.logger.info("log: {} damaged entries are repaired, indexes {} to {}", entries.size(), entries.front().index,
+                       entries.back().index);
+    const std::size_t bytes = bytes_of(entries);
+    unwritten_.push_back({output.repair->id, bytes});
+    unwritten_bytes_ += bytes;
+    RepairLog repair{std::move(*output.repair), {synced_, core_.commit_index()}};
+    const PostResult posted = links_.wal.post_owed(std::move(repair), bytes);
     STRATA_ASSERT(posted == PostResult::accepted);
   }
   if (output.append) {
@@ -196,11 +279,16 @@ void RaftActor::persist(raft::Output& output) {
     const PostResult posted = links_.wal.post_owed(std::move(append), bytes);
     STRATA_ASSERT(posted == PostResult::accepted);
   }
+  if (output.sound_again) {
+    links_.wal.post_owed(RecordSound(), 0);
+    links_.logger.info("{}votes like any other again",
+                       output.caught_up ? "holds again all that it ever acknowledged, and " : "");
+  }
   for (const raft::Fetch& fetch : output.fetches) {
     links_.wal.post_owed(fetch, sizeof fetch);
   }
   if (output.install) {
-    install(*output.install);
+    install(*output.install, output.install_keeps_log);
   }
   for (const raft::ReadSnapshot& read : output.read_snapshot) {
     links_.snapshots.post_owed(read, sizeof read);
@@ -211,14 +299,17 @@ void RaftActor::persist(raft::Output& output) {
   }
 }
 
-void RaftActor::install(EntryId last_included) {
+void RaftActor::install(EntryId last_included, bool keeps_log) {
   STRATA_ASSERT(received_ && received_->applied() == last_included.index);
   flush();  // what was committed before
-  const RestartLog restart{last_included, {synced_, core_.commit_index()}};
-  const PostResult posted = links_.wal.post_owed(restart, sizeof restart);
-  STRATA_ASSERT(posted == PostResult::accepted);
+  if (!keeps_log) {
+    const RestartLog restart{last_included, {synced_, core_.commit_index()}};
+    const PostResult posted = links_.wal.post_owed(restart, sizeof restart);
+    STRATA_ASSERT(posted == PostResult::accepted);
+  }
   // Nothing of the log stays before it.
   links_.wal.post_owed(ReleaseLog{last_included.index}, sizeof(ReleaseLog));
+  committed_told_ = last_included.index;
   links_.front_end.post_owed(InstallState{std::move(received_), last_included.term}, 0);
 }
 
@@ -268,10 +359,7 @@ void RaftActor::answer_front_end(raft::Output& output) {
 }
 
 void RaftActor::flush() {
-  if (!committed_.entries.empty()) {
-    const std::size_t bytes = bytes_of(committed_.entries);
-    links_.front_end.post_owed(std::exchange(committed_, {}), bytes);
-  }
+  tell_committed();
   if (!reads_ready_.reads.empty()) {
     links_.front_end.post_owed(std::exchange(reads_ready_, {}), sizeof reads_ready_);
   }
@@ -283,11 +371,45 @@ void RaftActor::flush() {
   }
 }
 
+void RaftActor::tell_committed() {
+  const LogIndex told = std::exchange(durable_, std::max(durable_, core_.durable()));
+  if (committed_.entries.empty()) {
+    if (durable_ > told && told < committed_told_) {
+      links_.front_end.post_owed(DurableUpTo{durable_}, 0);
+    }
+    return;
+  }
+  committed_told_ = committed_.entries.back().index;
+  // At `synced` nothing else is committed, though a follower may hear only later how far the others have synced.
+  if (core_.config().ack == Durability::synced) {
+    durable_ = std::max(durable_, committed_told_);
+  }
+  committed_.durable = durable_;
+  const std::size_t bytes = bytes_of(committed_.entries);
+  links_.front_end.post_owed(std::exchange(committed_, {}), bytes);
+}
+
+// Nothing is ever lost silently. Of a leader that has not committed in its term, so its first entry is in memory.
+void RaftActor::log_generation() {
+  const LogIndex first = core_.leading()->term_start;
+  if (core_.log().entry(first).type == EntryType::new_generation) {
+    links_.logger.warning(
+        "the election needed the votes of members that may have lost what they acknowledged: behind index {}, what was "
+        "answered as written may be lost, or replaced by what it had replaced; a new generation begins at index {}, in "
+        "term {}",
+        core_.commit_index(), first, core_.hard_state().term);
+  }
+}
+
 void RaftActor::log_leadership(const raft::Leadership& now) {
   if (now.role == raft::Role::leader) {
     const bool served = leadership_.role == raft::Role::leader && leadership_.ready;
     const std::string_view not_ready = served ? "hands over the leadership" : "won the election";
-    links_.logger.info("{} in term {}", now.ready ? "leads and serves" : not_ready, now.term);
+    links_.logger.info("{} in term {}{}", now.ready ? "leads and serves" : not_ready, now.term,
+                       served && !now.ready ? reason_of(core_.disk_state()) : "");
+    if (!now.ready && !served) {
+      log_generation();
+    }
   } else if (now.role == raft::Role::pre_candidate) {
     links_.logger.info("hears no leader in term {}; asks whether it would be elected", now.term);
   } else if (now.role == raft::Role::candidate) {
@@ -303,6 +425,10 @@ void RaftActor::on(const StatusWanted& wanted) {
   RaftStatus status;
   status.request = wanted.request;
   status.role = core_.role();
+  status.disk = core_.disk_state();
+  status.recovering = core_.standing() == Standing::recovering || core_.is_silent();
+  status.admission = core_.admission();
+  status.waits_for = core_.waits_for();
   status.leader = core_.leader();
   status.term = core_.hard_state().term;
   status.commit = core_.commit_index();
@@ -310,11 +436,12 @@ void RaftActor::on(const StatusWanted& wanted) {
   status.snapshot = core_.snapshot().index;
   status.written = core_.written();
   status.synced = core_.synced();
-  status.durable = core_.durable();
+  status.durable = std::max(durable_, core_.durable());
   if (const raft::Leader* leading = core_.leading()) {
     for (const auto& [id, progress] : leading->followers) {
       const auto round_trip = std::chrono::duration_cast<std::chrono::microseconds>(round_trips_[id]);
-      status.peers.push_back({id, progress.match_index, progress.match_synced, progress.state, round_trip.count()});
+      status.peers.push_back(
+          {id, progress.match_index, progress.match_synced, progress.state, progress.disk_full, round_trip.count()});
     }
   }
   status.syncs = {syncs_.count(), syncs_.quantile_us(0.5), syncs_.quantile_us(0.99), syncs_.max_us()};

@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view no_leader_text =
     "no leader is known, or it could not be asked in time; try again, or read LOCAL";
 constexpr std::string_view not_applied_text = "this node has not applied so much of the log in time";
+constexpr std::string_view busy_text =
+    "the node has as much pending as --max-pending allows, and the value has to wait for a sync; try again later";
 constexpr std::string_view stopping_text = "this node is shutting down; ask another";
 
 }  // namespace
@@ -65,25 +67,40 @@ void ReadPath::on(const ReadsFailed& failed) {
 void ReadPath::serve_at(LogIndex index, Get get) {
   const LogIndex needed = std::max(index, get.get.min_revision.value_or(LogIndex()));
   if (needed <= state_.applied()) {
-    serve(get);
+    serve(needed, get);
   } else {
     sometimes(Mark::read_waits_for_apply);
     to_be_applied_.emplace(needed, std::move(get));
   }
 }
 
-void ReadPath::serve(const Get& get) {
-  if (const kv::Item* item = state_.dictionary().find(get.get.key)) {
-    outbox_.reply(get.request, wire::GetReply{get.get.key, item->value, item->revision});
+void ReadPath::serve(LogIndex index, Get& get) {
+  const kv::Item* item = state_.dictionary().find(get.get.key);
+  wire::ReplyBody body = item != nullptr ? wire::ReplyBody(wire::GetReply{get.get.key, item->value, item->revision})
+                                         : wire::ReplyBody(wire::NoneReply{get.get.key});
+  // What is read may be newer than what was asked for.
+  const LogIndex read = item != nullptr ? std::max(index, item->revision) : index;
+  if (get.get.synced && !durable_.covers(read)) {
+    serve_when_durable(read, get, std::move(body), item != nullptr ? item->value.size() : 0);
   } else {
-    outbox_.reply(get.request, wire::NoneReply{get.get.key});
+    outbox_.reply(get.request, std::move(body));
   }
+}
+
+// The value as it is now, which takes memory: a key that is written again and again is never durable in its newest.
+void ReadPath::serve_when_durable(LogIndex index, Get& get, wire::ReplyBody body, std::size_t bytes) {
+  if (!outbox_.admit(bytes)) {
+    outbox_.error(get.request, wire::ErrorCode::busy, busy_text);
+    return;
+  }
+  get.request.bytes += bytes;
+  durable_.hold(index, {std::move(get.request), std::move(body), get.deadline, wire::ErrorCode::unavailable});
 }
 
 void ReadPath::applied() {
   const auto end = to_be_applied_.upper_bound(state_.applied());
   for (auto waiting = to_be_applied_.begin(); waiting != end; waiting = to_be_applied_.erase(waiting)) {
-    serve(waiting->second);
+    serve(waiting->first, waiting->second);
   }
 }
 

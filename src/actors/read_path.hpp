@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/durable_answers.hpp"
 #include "actors/messages.hpp"
 #include "actors/outbox.hpp"
 #include "kv/state_machine.hpp"
@@ -17,8 +18,8 @@ namespace strata::actors {
 
 class ReadPath {
  public:
-  ReadPath(const kv::StateMachine& state, Outbox& outbox, RaftMailbox& raft)
-      : state_(state), outbox_(outbox), raft_(raft) {}
+  ReadPath(const kv::StateMachine& state, Outbox& outbox, DurableAnswers& durable, RaftMailbox& raft)
+      : state_(state), outbox_(outbox), durable_(durable), raft_(raft) {}
 
   // `wait_until`: how long it may wait for a leader; `deadline`: when it is answered at the latest. Out of time:
   // UNAVAILABLE.
@@ -46,12 +47,14 @@ class ReadPath {
   };
 
   void serve_at(LogIndex index, Get get);
-  void serve(const Get& get);
+  void serve(LogIndex index, Get& get);
+  void serve_when_durable(LogIndex index, Get& get, wire::ReplyBody body, std::size_t bytes);
   bool refuse_if(bool condition, const Get& get, std::string_view text);
   void refuse(std::vector<Get>& gets, std::string_view text);
 
   const kv::StateMachine& state_;
   Outbox& outbox_;
+  DurableAnswers& durable_;
   RaftMailbox& raft_;
   bool leader_known_ = false;
   bool refusing_ = false;

@@ -1,14 +1,21 @@
 #include "actors/segment_allocator.hpp"
 
 #include <utility>
+#include <variant>
 
 #include "base/sometimes.hpp"
 
 namespace strata::actors {
 
 SegmentAllocator::SegmentAllocator(wal::FileSystem& files, wal::LogOptions options, Logger& logger,
-                                   AllocatorMailbox& mailbox, WalMailbox& wal)
-    : files_(files), options_(std::move(options)), logger_(logger), mailbox_(mailbox), wal_(wal) {}
+                                   AllocatorMailbox& mailbox, WalMailbox& wal,
+                                   std::function<void(const Error&)> on_disk_failure)
+    : files_(files),
+      options_(std::move(options)),
+      logger_(logger),
+      mailbox_(mailbox),
+      wal_(wal),
+      on_disk_failure_(std::move(on_disk_failure)) {}
 
 boost::asio::awaitable<void> SegmentAllocator::run() {
   for (;;) {
@@ -17,7 +24,7 @@ boost::asio::awaitable<void> SegmentAllocator::run() {
       co_return;
     }
     for (AllocatorMessage& message : batch) {
-      on(std::get<PrepareSpare>(message));
+      std::visit([this](const auto& any) { on(any); }, message);
     }
   }
 }
@@ -28,12 +35,26 @@ void SegmentAllocator::on(const PrepareSpare& wanted) {
     return;
   }
   auto prepared = wal::prepare_segment(files_, options_, wanted.sequence);
-  if (!prepared) {
+  SpareReady ready;
+  if (prepared) {
+    ready.spare = std::move(*prepared);
+  } else if (prepared.error().kind == ErrorKind::no_space) {
+    ready.no_room = true;
+  } else {
     // Not yet a failure: the writer tries again itself when it needs the segment, and reports what it meets.
     logger_.warning("log segment {} could not be prepared ahead: {}", wanted.sequence, prepared.error().text);
   }
-  SpareReady ready{prepared ? std::move(*prepared) : nullptr};
   wal_.post_owed(std::move(ready), 0);
+}
+
+void SegmentAllocator::on(const RemoveSegments& released) {
+  if (poisoned_) {
+    return;
+  }
+  if (auto removed = wal::remove_segments(files_, options_.directory, released.paths); !removed) {
+    poisoned_ = true;
+    on_disk_failure_(removed.error());
+  }
 }
 
 }  // namespace strata::actors

@@ -1,8 +1,9 @@
-// The segment allocator prepares the log's next segment (allocated, zero-filled, synced) on a thread of its own, so
-// that neither writing nor syncing waits for it.
+// The segment allocator prepares the log's next segment (allocated, zero-filled, synced) and removes those that a
+// snapshot has replaced, on a thread of its own, so that neither writing nor syncing waits for it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 
 #include "actors/messages.hpp"
 #include "base/log.hpp"
@@ -14,18 +15,21 @@ namespace strata::actors {
 class SegmentAllocator {
  public:
   SegmentAllocator(wal::FileSystem& files, wal::LogOptions options, Logger& logger, AllocatorMailbox& mailbox,
-                   WalMailbox& wal);
+                   WalMailbox& wal, std::function<void(const Error&)> on_disk_failure);
 
   boost::asio::awaitable<void> run();
 
  private:
   void on(const PrepareSpare& wanted);
+  void on(const RemoveSegments& released);
 
   wal::FileSystem& files_;
   wal::LogOptions options_;
   Logger& logger_;
   AllocatorMailbox& mailbox_;
   WalMailbox& wal_;
+  std::function<void(const Error&)> on_disk_failure_;
+  bool poisoned_ = false;  // a segment stays: if a later one went, the log would have a hole
 };
 
 }  // namespace strata::actors

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "actors/durable_answers.hpp"
 #include "actors/messages.hpp"
 #include "actors/outbox.hpp"
 #include "actors/proposed_sets.hpp"
@@ -21,8 +22,12 @@ class SetPath {
  public:
   // Forwarded SETs are numbered afresh in each incarnation: a late answer to an earlier life must fit none of this
   // one's.
-  SetPath(NodeId self, Incarnation incarnation, ProposedSetsSettings settings, Outbox& outbox, RaftMailbox& raft)
-      : self_(self), outbox_(outbox), proposed_(settings, outbox, raft), last_forwarded_(incarnation.value << 40) {}
+  SetPath(NodeId self, Incarnation incarnation, std::uint32_t max_sessions, Outbox& outbox, DurableAnswers& durable,
+          RaftMailbox& raft)
+      : self_(self),
+        outbox_(outbox),
+        proposed_(max_sessions, outbox, durable, raft),
+        last_forwarded_(incarnation.value << 40) {}
 
   // `wait_until`: how long it may wait for a leader (then UNAVAILABLE), not beyond `deadline`: when it is answered at
   // the latest.

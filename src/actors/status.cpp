@@ -8,8 +8,11 @@ namespace json = boost::json;
 
 namespace {
 
-std::string_view name_of(raft::Role role) {
-  switch (role) {
+std::string_view role_of(const RaftStatus& raft) {
+  if (raft.recovering) {
+    return "recovering";
+  }
+  switch (raft.role) {
     case raft::Role::follower:
       return "follower";
     case raft::Role::pre_candidate:
@@ -33,6 +36,40 @@ std::string_view name_of(raft::Progress::State state) {
   assertion_failed("a state without a name");
 }
 
+std::string_view name_of(raft::DiskState disk) {
+  switch (disk) {
+    case raft::DiskState::works:
+      return "ok";
+    case raft::DiskState::full:
+      return "full";
+    case raft::DiskState::stalled:
+      return "stalled";
+    case raft::DiskState::failed:
+      return "failed";
+  }
+  assertion_failed("a state without a name");
+}
+
+std::string_view name_of(Admission admission) {
+  switch (admission) {
+    case Admission::member:
+      return "member";
+    case Admission::asking:
+      return "asking";
+    case Admission::rejoining:
+      return "rejoining";
+  }
+  assertion_failed("an admission without a name");
+}
+
+json::array ids_of(const std::vector<NodeId>& nodes) {
+  json::array ids;
+  for (const NodeId node : nodes) {
+    ids.emplace_back(node.value);
+  }
+  return ids;
+}
+
 json::array members_of(const NodeFacts& node) {
   json::array members;
   for (const Member& member : node.members) {
@@ -52,6 +89,7 @@ json::array peers_of(const RaftStatus& raft) {
                      {"match", peer.match.value},
                      {"synced", peer.synced.value},
                      {"state", name_of(peer.state)},
+                     {"disk", peer.disk_full ? "full" : "ok"},
                      {"rtt_us", peer.rtt_us}});
   }
   return peers;
@@ -63,10 +101,11 @@ std::string status_json(const NodeFacts& node, const RaftStatus& raft) {
   json::object status;
   status["id"] = node.self.value;
   status["version"] = node.version;
-  // No election needs flagged votes before `--ack written` exists, so nothing ever raised it.
-  status["generation"] = 1;
+  status["generation"] = node.generation;
   status["members"] = members_of(node);
-  status["role"] = name_of(raft.role);
+  status["role"] = role_of(raft);
+  status["admission"] = name_of(raft.admission);
+  status["waits_for"] = ids_of(raft.waits_for);
   status["leader"] = raft.leader.value;
   status["term"] = raft.term.value;
   status["commit"] = raft.commit.value;
@@ -79,8 +118,10 @@ std::string status_json(const NodeFacts& node, const RaftStatus& raft) {
   status["keys"] = node.keys;
   status["ack"] = strata::name_of(node.ack);
   status["fsync_interval_us"] = std::chrono::duration_cast<std::chrono::microseconds>(node.fsync_interval).count();
-  // A majority has synced what is acknowledged: nothing is at risk at `--ack synced`.
-  status["at_risk"] = {{"entries", 0}, {"bytes", 0}, {"age_ms", 0}};
+  status["at_risk"] = {{"entries", node.at_risk.entries},
+                       {"bytes", node.at_risk.bytes},
+                       {"age_ms", std::chrono::duration_cast<std::chrono::milliseconds>(node.at_risk.age).count()}};
+  status["disk"] = name_of(raft.disk);
   status["fsync_us"] = {
       {"count", raft.syncs.count}, {"p50", raft.syncs.p50_us}, {"p99", raft.syncs.p99_us}, {"max", raft.syncs.max_us}};
   status["peers"] = peers_of(raft);

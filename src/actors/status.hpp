@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/at_risk.hpp"
 #include "actors/messages.hpp"
 #include "actors/ports.hpp"
 #include "base/durability.hpp"
@@ -29,6 +30,8 @@ struct NodeFacts {
   Duration uptime{};
   LogIndex applied;
   std::size_t keys = 0;
+  std::uint64_t generation = 1;
+  AtRisk::Amount at_risk;
   PeerTraffic traffic;
 };
 

@@ -38,7 +38,8 @@ std::optional<Entry> decode_entry(SharedBytes body) {
   if (!reader.ok() || reader.remaining() != length || crc32c(body.view().substr(sizeof checksum)) != checksum) {
     return std::nullopt;
   }
-  if (type != static_cast<std::uint32_t>(EntryType::no_op) && type != static_cast<std::uint32_t>(EntryType::command)) {
+  if (type < static_cast<std::uint32_t>(EntryType::no_op) ||
+      type > static_cast<std::uint32_t>(EntryType::new_generation)) {
     return std::nullopt;
   }
   entry.type = static_cast<EntryType>(type);

@@ -23,6 +23,8 @@ struct EntryId {
 enum class EntryType : std::uint8_t {
   no_op = 1,    // appended by a leader at the start of its term (Raft paper, section 8); no payload
   command = 2,  // a command of kv, opaque to everyone else
+  // A no-op whose leader needed flagged votes: what was only written may have been lost (design, section 6, rule 5).
+  new_generation = 3,
 };
 
 // Encoded body, little-endian:
@@ -64,6 +66,14 @@ struct TermRun {
   Term term;
   LogIndex first;
   bool operator==(const TermRun&) const = default;
+};
+
+// Entries of a log whose records cannot be read any more, though they were on stable storage once.
+struct Hole {
+  LogIndex first;
+  LogIndex last;
+  bool terms_known = false;  // the log's TermRuns have them; else these have the least that each can have
+  bool operator==(const Hole&) const = default;
 };
 
 }  // namespace strata

@@ -14,6 +14,14 @@ namespace strata {
 // In the order of the rooms; each name says what has happened.
 #define STRATA_MARKS(MARK)             \
   MARK(election_after_candidacy)       \
+  MARK(elected_with_flagged_votes)     \
+  MARK(caught_up_after_loss)           \
+  MARK(directory_recorded)             \
+  MARK(directory_replaced)             \
+  MARK(directory_refused)              \
+  MARK(start_outdated)                 \
+  MARK(joined)                         \
+  MARK(rejoined)                       \
   MARK(candidate_hears_of_leader)      \
   MARK(vote_refused_for_log)           \
   MARK(vote_refused_for_other)         \
@@ -25,6 +33,12 @@ namespace strata {
   MARK(leader_without_majority)        \
   MARK(election_for_transfer)          \
   MARK(transfer_out_of_time)           \
+  MARK(stalled_leader_hands_over)      \
+  MARK(stalled_leader_steps_down)      \
+  MARK(full_leader_hands_over)         \
+  MARK(leader_with_failed_disk)        \
+  MARK(stalled_node_does_not_campaign) \
+  MARK(no_room_on_majority)            \
   MARK(old_request_refused)            \
   MARK(append_repeated)                \
   MARK(entries_overridden)             \
@@ -53,7 +67,6 @@ namespace strata {
   MARK(snapshot_not_needed)            \
   MARK(chunk_out_of_place)             \
   MARK(snapshot_installed)             \
-  MARK(snapshot_replaces_longer_log)   \
   MARK(stored_while_captured)          \
   MARK(set_repeated)                   \
   MARK(set_number_stale)               \
@@ -62,6 +75,8 @@ namespace strata {
   MARK(messages_held_for_two_votes)    \
   MARK(writer_behind)                  \
   MARK(writes_gathered)                \
+  MARK(set_refused_for_full_disk)      \
+  MARK(write_waits_for_room)           \
   MARK(fetch_outside_log)              \
   MARK(written_before_synced)          \
   MARK(spare_missing)                  \
@@ -83,6 +98,7 @@ namespace strata {
   MARK(capture_goes_on)                \
   MARK(segment_cut_in_batch)           \
   MARK(segment_for_one_record)         \
+  MARK(tail_written_again)             \
   MARK(torn_tail_cut)                  \
   MARK(record_behind_torn_one)         \
   MARK(temporary_segment_removed)      \

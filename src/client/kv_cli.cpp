@@ -5,8 +5,8 @@
 #include <iterator>
 #include <string>
 
-#include "client/cli_app.hpp"
 #include "client/kv_cli_commands.hpp"
+#include "tool/app.hpp"
 
 namespace strata::client {
 namespace {
@@ -43,7 +43,7 @@ void describe_flags(CLI::App& app, CommandLine& line) {
   app.add_option("--endpoints", line.endpoints, "nodes to begin with, separated by commas; the others are learned")
       ->type_name("E,E,...")
       ->default_str("tcp://127.0.0.1:7001");
-  add_duration(app, "--timeout", line.options.timeout, "5s", "give up after this long");
+  tool::add_duration(app, "--timeout", line.options.timeout, "5s", "give up after this long");
   app.add_flag("--json", line.options.json, "print JSON");
   app.require_subcommand(0, 1);
   app.fallthrough();
@@ -55,7 +55,7 @@ std::string standard_input() {
 }
 
 ExitStatus run(CLI::App& app, CommandLine& line) {
-  line.options.endpoints = split_list(line.endpoints.empty() ? "tcp://127.0.0.1:7001" : line.endpoints);
+  line.options.endpoints = tool::split_list(line.endpoints.empty() ? "tcp://127.0.0.1:7001" : line.endpoints);
   if (line.set->parsed() && line.key == "-" && line.value == "-") {
     fmt::print(stderr, "kv-cli: set: only one of KEY and VALUE can be read from standard input\n");
     return ExitStatus::usage;
@@ -89,7 +89,7 @@ int main(int count, char** arguments) {
   CommandLine line;
   describe_flags(app, line);
   describe_commands(app, line);
-  if (const auto status = parse_command_line(app, count, arguments, "kv-cli")) {
+  if (const auto status = strata::tool::parse_command_line(app, count, arguments, "kv-cli")) {
     return *status;
   }
   return static_cast<int>(run(app, line));

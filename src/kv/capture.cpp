@@ -13,20 +13,33 @@ Capture::Capture(const StateMachine& state) : applied_(state.applied()), head_(e
 
 void Capture::about_to_store(const Dictionary& dictionary, BytesView key) {
   const std::size_t part = Dictionary::part_of(key);
-  if (part >= next_part_ && !encoded_.contains(part)) {
-    sometimes(Mark::stored_while_captured);
-    encoded_.emplace(part, encode_part(dictionary, part));
+  if (part < next_part_) {
+    return;
   }
+  EarlierItems& earlier = earlier_[part];
+  if (!earlier.contains(key)) {
+    sometimes(Mark::stored_while_captured);
+    const Item* const item = dictionary.find(key);
+    earlier.emplace(key, item == nullptr ? std::nullopt : std::optional(*item));
+  }
+}
+
+std::size_t Capture::kept() const {
+  std::size_t items = 0;
+  for (const auto& [part, earlier] : earlier_) {
+    items += earlier.size();
+  }
+  return items;
 }
 
 Bytes Capture::next(const Dictionary& dictionary, std::size_t bytes) {
   Bytes piece = std::exchange(head_, {});
   while (piece.size() < bytes && next_part_ < Dictionary::parts) {
-    if (auto changed = encoded_.extract(next_part_)) {
-      piece += changed.mapped();
-    } else {
-      piece += encode_part(dictionary, next_part_);
+    EarlierItems earlier;
+    if (auto stored_since = earlier_.extract(next_part_)) {
+      earlier = std::move(stored_since.mapped());
     }
+    piece += encode_part(dictionary, next_part_, earlier);
     ++next_part_;
   }
   checksum_ = crc32c_extend(checksum_, piece);

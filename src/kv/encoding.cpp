@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/checksum.hpp"
 
 namespace strata::kv {
@@ -11,7 +12,9 @@ namespace strata::kv {
 namespace {
 
 constexpr std::uint32_t state_magic = 0x54415453;  // "STAT"
-constexpr std::uint32_t state_version = 1;
+// Before it, the head held no generation; there was only the first.
+constexpr std::uint32_t version_without_generation = 1;
+constexpr std::uint32_t state_version = 2;
 
 enum class OutcomeKind : std::uint8_t { stored, conflict, stale_number };
 
@@ -57,6 +60,7 @@ Bytes encode_head(const StateMachine& state) {
   out.number(state.sessions().last_forgotten_at().value);
   out.number(std::uint64_t{state.sessions().size()});
   out.number(std::uint64_t{state.dictionary().size()});
+  out.number(state.generation());
   for (const Session& session : state.sessions().in_order()) {
     out.sized(session.client);
     out.number(session.number);
@@ -65,14 +69,23 @@ Bytes encode_head(const StateMachine& state) {
   return bytes;
 }
 
-Bytes encode_part(const Dictionary& dictionary, std::size_t part) {
+Bytes encode_part(const Dictionary& dictionary, std::size_t part, const EarlierItems& earlier) {
   Bytes bytes;
   ByteWriter out(bytes);
-  for (const auto& [key, item] : dictionary.sorted_part(part)) {
-    out.sized(key);
-    out.sized(item->value);
-    out.number(item->revision.value);
+  auto next_earlier = earlier.begin();
+  for (const auto& [key, now] : dictionary.sorted_part(part)) {
+    const Item* item = now;
+    if (next_earlier != earlier.end() && next_earlier->first == key) {
+      item = next_earlier->second ? &*next_earlier->second : nullptr;
+      ++next_earlier;
+    }
+    if (item != nullptr) {
+      out.sized(key);
+      out.sized(item->value);
+      out.number(item->revision.value);
+    }
   }
+  STRATA_ASSERT(next_earlier == earlier.end());
   return bytes;
 }
 
@@ -145,6 +158,7 @@ void StateDecoder::take_head(ByteReader& in) {
   const auto last_forgotten_at = in.number<std::uint64_t>();
   const auto sessions = in.number<std::uint64_t>();
   const auto keys = in.number<std::uint64_t>();
+  const auto generation = version == version_without_generation ? 1 : in.number<std::uint64_t>();
   if (!in.ok()) {
     return;
   }
@@ -152,12 +166,17 @@ void StateDecoder::take_head(ByteReader& in) {
     fail(damage("no state machine begins here"));
     return;
   }
-  if (version != state_version) {
-    fail({ErrorKind::mismatch,
-          fmt::format("the state machine has format {}, this program reads format {}", version, state_version)});
+  if (version != state_version && version != version_without_generation) {
+    fail({ErrorKind::mismatch, fmt::format("the state machine has format {}, this program reads formats {} and {}",
+                                           version, version_without_generation, state_version)});
+    return;
+  }
+  if (generation == 0) {
+    fail(damage("a generation that no state machine has"));
     return;
   }
   applied_ = LogIndex(applied);
+  generation_ = generation;
   sessions_ = Sessions(LogIndex(last_forgotten_at));
   sessions_left_ = sessions;
   keys_left_ = keys;
@@ -212,7 +231,7 @@ Result<StateMachine> StateDecoder::finish() {
   if (step_ != Step::done || !buffer_.empty()) {
     return damage("the state machine is cut short, or something stands behind it");
   }
-  return StateMachine(std::move(dictionary_), std::move(sessions_), applied_);
+  return StateMachine(std::move(dictionary_), std::move(sessions_), applied_, generation_);
 }
 
 }  // namespace strata::kv

@@ -14,7 +14,8 @@ namespace strata::kv {
 
 // The parts of the encoding, in order: the head with the sessions, the dictionary's parts, the end.
 Bytes encode_head(const StateMachine& state);
-Bytes encode_part(const Dictionary& dictionary, std::size_t part);
+// `earlier`: of keys of this part, what is to stand there instead.
+Bytes encode_part(const Dictionary& dictionary, std::size_t part, const EarlierItems& earlier);
 Bytes encode_end(std::uint32_t checksum_of_all_before);
 
 // Takes the bytes in as they come.
@@ -40,6 +41,7 @@ class StateDecoder {
   Bytes buffer_;  // not yet taken
   std::uint32_t checksum_ = 0;
   LogIndex applied_;
+  std::uint64_t generation_ = 1;
   std::uint64_t sessions_left_ = 0;
   std::uint64_t keys_left_ = 0;
   Sessions sessions_;

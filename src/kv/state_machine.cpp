@@ -22,13 +22,16 @@ void add(Digest& digest, const Outcome& outcome) {
 
 }  // namespace
 
-StateMachine::StateMachine(Dictionary dictionary, Sessions sessions, LogIndex applied)
-    : dictionary_(std::move(dictionary)), sessions_(std::move(sessions)), applied_(applied) {}
+StateMachine::StateMachine(Dictionary dictionary, Sessions sessions, LogIndex applied, std::uint64_t generation)
+    : dictionary_(std::move(dictionary)), sessions_(std::move(sessions)), applied_(applied), generation_(generation) {
+  STRATA_ASSERT(generation >= 1);
+}
 
 std::optional<Outcome> StateMachine::apply(const Entry& entry) {
   STRATA_ASSERT(entry.index == applied_.next());
   applied_ = entry.index;
-  if (entry.type == EntryType::no_op) {
+  if (entry.type != EntryType::command) {
+    generation_ += entry.type == EntryType::new_generation ? 1 : 0;
     return std::nullopt;
   }
   const auto command = decode_command(entry.payload());
@@ -67,6 +70,7 @@ Outcome StateMachine::store(const SetCommand& command, LogIndex index) {
 std::uint64_t StateMachine::digest() const {
   Digest digest;
   digest.add(applied_.value);
+  digest.add(generation_);
   digest.add(static_cast<std::uint64_t>(dictionary_.size()));
   for (const auto& [key, item] : dictionary_.sorted()) {
     digest.add(key);

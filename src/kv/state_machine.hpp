@@ -17,14 +17,17 @@ namespace strata::kv {
 class StateMachine {
  public:
   StateMachine() = default;
-  // The state after the entry at `applied`, from its parts (Dictionary::store, Sessions::restore).
-  StateMachine(Dictionary dictionary, Sessions sessions, LogIndex applied);
+  // The state after the entry at `applied`, from its parts (Dictionary::store, Sessions::restore). `generation` >= 1.
+  StateMachine(Dictionary dictionary, Sessions sessions, LogIndex applied, std::uint64_t generation);
 
   // Applies the entry that follows on applied(). What became of a command; nothing for an entry that carries none. An
   // entry that does not decode is our bug or a newer version's: asserted.
   std::optional<Outcome> apply(const Entry& entry);
 
   LogIndex applied() const { return applied_; }
+  // From 1; one higher with each election that needed flagged votes (design, section 6, rule 5). Within one, a revision
+  // names one write.
+  std::uint64_t generation() const { return generation_; }
   const Dictionary& dictionary() const { return dictionary_; }
   const Sessions& sessions() const { return sessions_; }
 
@@ -36,7 +39,8 @@ class StateMachine {
   // The next piece of the capture, of about `bytes`; the last one when it has ended() afterwards.
   Bytes capture_next(std::size_t bytes) { return capture_->next(dictionary_, bytes); }
 
-  // Of all of it, sessions and their order included: nodes with equal applied() have equal digests. Reads everything.
+  // Of all of it, sessions with their order and the generation included: nodes with equal applied() have equal digests.
+  // Reads everything.
   std::uint64_t digest() const;
 
  private:
@@ -46,6 +50,7 @@ class StateMachine {
   Dictionary dictionary_;
   Sessions sessions_;
   LogIndex applied_;
+  std::uint64_t generation_ = 1;
   std::optional<Capture> capture_;
 };
 

@@ -6,22 +6,23 @@
 
 namespace strata::net {
 
-void Agreement::heard(NodeId from, const wire::Hello& hello) {
+bool Agreement::heard(NodeId from, const wire::Hello& hello) {
   std::string now = difference(hello);
   std::string& known = differences_[from];
   if (now == known) {
-    return;
+    return false;
   }
   known = std::move(now);
   if (known.empty()) {
     logger_.info("member {} runs with this node's settings now", from);
-    return;
+    return false;
   }
   logger_.error("member {} disagrees: {}; they must be the same on all members", from, known);
   if (is_outvoted() && !std::exchange(stopped_, true)) {
     stop_({ErrorKind::mismatch,
            fmt::format("the members disagree with this node, which stops: member {}: {}", from, known)});
   }
+  return true;
 }
 
 std::string Agreement::difference(const wire::Hello& hello) const {

@@ -17,11 +17,14 @@ namespace strata::net {
 
 class Agreement {
  public:
-  // `members`: of the whole cluster, this node included. `stop` is called once at most, from heard().
+  // `members`: of the whole cluster, this node included. `stop` is called once at most, from heard(), and lets the
+  // node end only after that.
   Agreement(wire::Hello own, std::size_t members, Logger& logger, std::function<void(const Error&)> stop)
       : own_(std::move(own)), members_(members), logger_(logger), stop_(std::move(stop)) {}
 
-  void heard(NodeId from, const wire::Hello& hello);
+  // True when `from` differs and that is news. It is then to be told this node's own settings at once, not with the
+  // next hello: of the two, one may be about to stop, and the other is to know why.
+  bool heard(NodeId from, const wire::Hello& hello);
 
  private:
   std::string difference(const wire::Hello& hello) const;

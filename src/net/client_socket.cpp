@@ -11,6 +11,7 @@
 
 #include "base/assert.hpp"
 #include "net/asio_clock.hpp"
+#include "net/frames.hpp"
 #include "net/reply_sender.hpp"
 #include "net/router.hpp"
 
@@ -21,10 +22,6 @@ constexpr std::int64_t max_frame_size = (16 << 20) + (64 << 10);  // the contrac
 constexpr int burst_replies = 256;                                // then the executor's others have their turn
 constexpr std::size_t burst_bytes = 1 << 20;
 constexpr auto retry_interval = std::chrono::milliseconds(20);
-
-int milliseconds(Duration duration) {
-  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-}
 
 RouterOptions router_options(const ClientSocketOptions& options) {
   return {"client", wire::ClientLimits::max_frames + 1, max_frame_size, burst_bytes, options.handshake_timeout};

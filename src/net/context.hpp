@@ -15,7 +15,7 @@ class Context {
   explicit Context(int io_threads = 1);
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
-  // Every socket is closed before. Waits for what still leaves the clients' socket (ClientSocketOptions::linger).
+  // Every socket is closed before. Waits for what still leaves to clients and members (their options' linger).
   ~Context();
 
   zmq::context_t& native() { return *context_; }

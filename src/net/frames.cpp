@@ -1,6 +1,7 @@
 #include "net/frames.hpp"
 
 #include <cerrno>
+#include <chrono>
 
 #include "base/assert.hpp"
 
@@ -32,6 +33,10 @@ bool receive(zmq::socket_t& socket, zmq::message_t& message) {
 }
 
 }  // namespace
+
+int milliseconds(Duration duration) {
+  return static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
 
 int events_of(zmq::socket_t& socket) {
   int events = 0;

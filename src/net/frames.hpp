@@ -7,8 +7,12 @@
 #include <zmq.hpp>
 
 #include "base/bytes.hpp"
+#include "base/time.hpp"
 
 namespace strata::net {
+
+// As ZeroMQ's options want it.
+int milliseconds(Duration duration);
 
 // ZMQ_EVENTS. Takes what commands have come, and with them the edge of ZMQ_FD.
 int events_of(zmq::socket_t& socket);

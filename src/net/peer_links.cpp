@@ -52,6 +52,12 @@ void PeerLinks::rebuild(TimePoint now) {
   built_ = now;
 }
 
+void PeerLinks::linger(Duration duration) {
+  for (Link& link : links_) {
+    link.socket->set(zmq::sockopt::linger, milliseconds(duration));
+  }
+}
+
 std::unique_ptr<zmq::socket_t> PeerLinks::connect(int high_water_mark) {
   auto socket = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::dealer);
   socket->set(zmq::sockopt::linger, 0);

@@ -40,6 +40,9 @@ class PeerLinks {
   void rebuild(TimePoint now);
   TimePoint built() const { return built_; }
 
+  // How long what is queued may still leave once this is destroyed; not at all before it is called.
+  void linger(Duration duration);
+
  private:
   struct Link {
     std::unique_ptr<zmq::socket_t> socket;

@@ -129,14 +129,16 @@ Result<void> PeerTransport::connect_all(Context& context) {
   return {};
 }
 
-void PeerTransport::start(Incarnation self, actors::RaftMailbox& raft, actors::FrontEndMailbox& front_end) {
+void PeerTransport::start(const Start& self, const std::vector<KnownMember>& known, actors::RaftMailbox& raft,
+                          actors::FrontEndMailbox& front_end) {
   STRATA_ASSERT(!gate_);
   std::vector<NodeId> ids;
   ids.reserve(peers_.size());
   for (const auto& [id, peer] : peers_) {
     ids.push_back(id);
   }
-  gate_.emplace(options_.cluster, options_.self, self, ids);
+  own_nonce_ = self.nonce;
+  gate_.emplace(options_.cluster, options_.self, self, ids, known);
   raft_ = &raft;
   front_end_ = &front_end;
   scope_.spawn(executor_, "messages to members", send_outbox());
@@ -152,6 +154,9 @@ boost::asio::awaitable<void> PeerTransport::stop() {
 void PeerTransport::end() {
   ended_ = true;
   router_->close();
+  for (auto& [id, peer] : peers_) {
+    peer.links->linger(options_.linger);
+  }
   tend_timer_.cancel();
 }
 
@@ -206,6 +211,7 @@ void PeerTransport::send_one(actors::PeerSend send) {
 bool PeerTransport::send_frame(NodeId to, const wire::PeerMessage& message) {
   const auto peer = peers_.find(to);
   STRATA_ASSERT(peer != peers_.end());
+  gate_->sends(to, message);
   const Bytes frame = encode_peer_message(gate_->envelope_to(to), message);
   STRATA_ASSERT(frame.size() <= static_cast<std::size_t>(max_peer_frame));
   const bool sent = peer->second.links->send(lane_of(message), frame, monotonic_now());
@@ -243,7 +249,7 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
   const NodeId from = frame.envelope.from;
   const bool is_peer = peers_.contains(from);
   const Incarnation before = is_peer ? gate_->newest(from) : Incarnation(0);
-  const auto reason = gate_->refuse(frame.envelope);
+  const auto reason = gate_->refuse(frame.envelope, wire::is_introduction(frame.message));
   if (is_peer && gate_->newest(from) != before) {
     logger_.info("member {} is heard, incarnation {}", from, gate_->newest(from));
     peers_.at(from).silent = false;
@@ -256,7 +262,7 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
   heard(from);
   const std::size_t bytes = wire::size_of(frame.message);
   if (auto* message = std::get_if<raft::Message>(&frame.message)) {
-    burst_.messages.push_back({from, std::move(*message)});
+    burst_.messages.push_back({from, std::move(*message), frame.envelope.from_nonce});
   } else if (auto* sets = std::get_if<wire::ForwardSets>(&frame.message)) {
     if (!gate_->is_first(from, *sets)) {
       refuse(fmt::format("its SETs were forwarded by node {} before", from));
@@ -268,7 +274,11 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
     front_end_->post_owed(actors::ForwardAnswersFrom{from, std::move(*replies)}, bytes);
   } else {
     wire::Hello& hello = std::get<wire::Hello>(frame.message);
-    agreement_.heard(from, hello);
+    // One that does not know this start yet would refuse the answer. It says hello again when it does.
+    const bool knows_us = frame.envelope.to_nonce == own_nonce_;
+    if (knows_us && agreement_.heard(from, hello)) {
+      send_frame(from, options_.hello);
+    }
     deliver_to_front_end(actors::HelloFrom{from, std::move(hello)}, bytes);
   }
 }

@@ -20,6 +20,7 @@
 #include "actors/scope.hpp"
 #include "base/ids.hpp"
 #include "base/log.hpp"
+#include "base/membership.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "net/agreement.hpp"
@@ -42,7 +43,8 @@ struct PeerTransportOptions {
   wire::Hello hello;                    // what this node says of itself
   std::function<void(const Error&)> on_disagreement = [](const Error&) {};  // net/agreement.hpp
   Duration hello_interval = std::chrono::seconds(1);
-  Duration silence = std::chrono::seconds(3);  // of a peer, after which its connections are built anew
+  Duration silence = std::chrono::seconds(3);        // of a peer, after which its connections are built anew
+  Duration linger = std::chrono::milliseconds(200);  // for the last messages to leave, after everything was stopped
 };
 
 struct PeerTransportCounters {
@@ -67,14 +69,17 @@ class PeerTransport : public actors::PeerTransport {
   // As it was bound; empty when nothing was.
   const std::string& endpoint() const { return endpoint_; }
 
-  // Both mailboxes outlive stop. Raft's messages go to `raft`, what members say besides to `front_end`.
-  void start(Incarnation self, actors::RaftMailbox& raft, actors::FrontEndMailbox& front_end);
+  // Both mailboxes outlive stop. Raft's messages go to `raft`, what members say besides to `front_end`. `known`: what
+  // is on the disk of the other members.
+  void start(const Start& self, const std::vector<KnownMember>& known, actors::RaftMailbox& raft,
+             actors::FrontEndMailbox& front_end);
 
   // Any thread. After stop it does nothing.
   void send(std::vector<actors::PeerSend> batch) override;
   actors::PeerTraffic traffic() const override { return traffic_; }
 
-  // Sends what was given to send before (what is then still on its way may be lost), and ends. Joined when it returns.
+  // Sends what was given to send before, and ends. What is then still on its way has until Options::linger to leave,
+  // while the context closes. Joined when it returns.
   boost::asio::awaitable<void> stop();
 
   PeerTransportCounters counters() const;
@@ -113,6 +118,7 @@ class PeerTransport : public actors::PeerTransport {
   std::map<NodeId, Peer> peers_;
   std::optional<wire::PeerGate> gate_;  // from start on
   Agreement agreement_;
+  std::uint64_t own_nonce_ = 0;  // of this start
   actors::RaftMailbox* raft_ = nullptr;
   actors::FrontEndMailbox* front_end_ = nullptr;
   actors::PeerMessages burst_;  // taken for Raft and not delivered yet

@@ -1,3 +1,5 @@
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
@@ -15,6 +17,7 @@ const char* environment(const std::string& name) {
 
 int main(int argc, char** argv) {
   using namespace strata;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a write that fails
   const auto parse = [=] { return node::parse_command_line(argc, argv, environment); };
   const node::CommandLine line = parse();
   if (line.exit) {
@@ -29,5 +32,9 @@ int main(int argc, char** argv) {
     return again.options;
   };
   const auto log = node::make_event_log(line.options.id, line.options.log_level, line.options.log_format);
-  return node::serve(line.options, *log, reload);
+  const node::ExitStatus status = node::serve(line.options, *log, reload);
+  if (!log->drain(std::chrono::seconds(1))) {
+    std::_Exit(status);
+  }
+  return status;
 }

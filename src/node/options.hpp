@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/durability.hpp"
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
@@ -30,6 +31,7 @@ struct Options {
   std::vector<std::string> listen{"tcp://127.0.0.1:7001"};
   std::string data_dir = "./strata-data";
   Duration fsync_interval{};
+  Durability ack = Durability::synced;
   Duration heartbeat_interval = std::chrono::milliseconds(50);
   Duration election_timeout = std::chrono::milliseconds(500);
   std::uint64_t segment_size = 64 << 20;
@@ -38,6 +40,9 @@ struct Options {
   std::uint64_t max_pending = 64 << 20;
   std::uint32_t max_sessions = 100'000;
   Duration request_timeout = std::chrono::seconds(5);
+  bool rejoin = false;
+  std::string run_dir;  // empty: where this system keeps such things (run_options.cpp)
+  std::string boot_id_file = "/proc/sys/kernel/random/boot_id";
   LogLevel log_level = LogLevel::info;
   LogFormat log_format = LogFormat::text;
 

@@ -21,6 +21,7 @@
 #include "net/peer_transport.hpp"
 #include "node/cluster_id.hpp"
 #include "node/disk_thread.hpp"
+#include "node/run_options.hpp"
 #include "node/version.hpp"
 #include "wal/data_directory.hpp"
 
@@ -34,6 +35,7 @@ namespace {
 // second.
 constexpr Duration patience = std::chrono::milliseconds(1000);
 constexpr Duration longest_stop = std::chrono::milliseconds(1900);
+constexpr Duration longest_drain = std::chrono::milliseconds(50);
 
 std::vector<NodeId> member_ids(const Options& options) {
   std::vector<NodeId> ids;
@@ -124,7 +126,8 @@ class Server {
 };
 
 Result<void> Server::prepare() {
-  auto directory = wal::open_data_directory(*files_, log_options(), log_);
+  auto directory = wal::open_data_directory(*files_, log_options(), log_,
+                                            run_options(options_, *files_, log_, [this] { return random_(); }));
   if (!directory) {
     return directory.error();
   }
@@ -149,7 +152,8 @@ Result<void> Server::prepare() {
                           *files_,
                           log_,
                           [this] { return random_(); },
-                          [this](const Error& error) { disk_failed(error); }};
+                          [this](const Error& error) { disk_failed(error); },
+                          [this](const Error& error) { disagree(error); }};
   auto actors = actors::NodeActors::make(node_options(),
                                          {loop_.get_executor(), wal_thread_.executor(), fsync_thread_.executor(),
                                           allocator_thread_.executor(), snapshot_thread_.executor()},
@@ -162,8 +166,11 @@ Result<void> Server::prepare() {
 }
 
 wal::LogOptions Server::log_options() const {
-  return {
-      .directory = options_.data_dir, .segment_size = options_.segment_size, .cluster = cluster_, .node = options_.id};
+  return {.directory = options_.data_dir,
+          .segment_size = options_.segment_size,
+          .cluster = cluster_,
+          .node = options_.id,
+          .repairable = member_ids(options_).size() > 1};
 }
 
 actors::NodeOptions Server::node_options() const {
@@ -172,6 +179,7 @@ actors::NodeOptions Server::node_options() const {
   node.raft.members = member_ids(options_);
   node.raft.election_timeout = options_.election_timeout;
   node.raft.heartbeat_interval = options_.heartbeat_interval;
+  node.raft.ack = options_.ack;
   node.log = log_options();
   node.fsync_interval = options_.fsync_interval;
   node.front_end.self = options_.id;
@@ -181,6 +189,7 @@ actors::NodeOptions Server::node_options() const {
     node.front_end.members.push_back({id, member == options_.cluster.end() ? "" : member->endpoint,
                                       id == options_.id ? clients_->endpoints() : std::vector<std::string>()});
   }
+  node.front_end.ack = options_.ack;
   node.front_end.fsync_interval = options_.fsync_interval;
   node.front_end.snapshot_log_size = options_.snapshot_log_size;
   node.front_end.max_pending = options_.max_pending;
@@ -201,6 +210,7 @@ net::PeerTransportOptions Server::peer_options() {
     }
   }
   peer.hello.client_endpoints = clients_->endpoints();
+  peer.hello.ack = options_.ack;
   peer.hello.max_sessions = options_.max_sessions;
   peer.on_disagreement = [this](const Error& error) { disagree(error); };
   return peer;
@@ -208,7 +218,7 @@ net::PeerTransportOptions Server::peer_options() {
 
 asio::awaitable<void> Server::live() {
   actors_->start();
-  peers_->start(actors_->incarnation(), actors_->raft(), actors_->front_end());
+  peers_->start(actors_->start_of_node(), actors_->known_members(), actors_->raft(), actors_->front_end());
   clients_->start(actors_->front_end());
   std::string endpoints;
   for (const std::string& endpoint : clients_->endpoints()) {
@@ -241,9 +251,11 @@ asio::awaitable<void> Server::watch_stop() {
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   if (actors_->log_closed()) {
     log_.info("stopped; a segment that was being prepared is left to the next start");
+    log_.drain(longest_drain);
     std::_Exit(status_);
   }
   log_.error("the disk did not end its work in time; the node ends without it");
+  log_.drain(longest_drain);
   std::_Exit(status_ == exit_ok ? exit_failed : status_);
 }
 

@@ -13,8 +13,8 @@ enum ExitStatus : int {
   exit_ok = 0,
   exit_failed = 1,  // a socket could not be bound, the data directory not be made, …; the log says what
   exit_usage = 2,
-  exit_disagreement =
-      3,  // the data directory is in use, or belongs to another node or cluster; or the members disagree
+  exit_disagreement = 3,  // the data directory is in use, belongs to another node or cluster, or is empty or old while
+                          // the cluster knows this node; or the members disagree
   exit_damaged = 4,
   exit_disk = 5,  // a write or sync of the log failed
 };

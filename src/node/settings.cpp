@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/membership.hpp"
 #include "base/units.hpp"
 #include "node/setting.hpp"
 
@@ -116,6 +117,8 @@ Write choice_of(Choice Options::* field, std::vector<std::pair<std::string, Choi
 
 const std::vector<std::pair<std::string, LogLevel>> log_levels{
     {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
+const std::vector<std::pair<std::string, Durability>> ack_levels{{"synced", Durability::synced},
+                                                                 {"written", Durability::written}};
 const std::vector<std::pair<std::string, LogFormat>> log_formats{{"text", LogFormat::text}, {"json", LogFormat::json}};
 
 // A value that has always held and may be said; every other belongs to a later version.
@@ -170,6 +173,9 @@ Result<void> read_cluster(Options& options, const Values& values) {
   if (twice != members.end()) {
     return invalid(fmt::format("node {} stands in it twice", twice->id));
   }
+  if (members.size() > max_members) {
+    return invalid(fmt::format("{} members: a cluster has at most {}", members.size(), max_members));
+  }
   options.cluster = std::move(members);
   return {};
 }
@@ -189,6 +195,14 @@ Result<void> read_listen(Options& options, const Values& values) {
     }
   }
   options.listen = values;
+  return {};
+}
+
+Result<void> read_rejoin(Options& options, const Values& values) {
+  if (values.back() != "true" && values.back() != "false") {
+    return invalid(fmt::format("\"{}\" is neither true nor false", values.back()));
+  }
+  options.rejoin = values.back() == "true";
   return {};
 }
 
@@ -215,7 +229,8 @@ std::vector<Setting> make_settings() {
       {"fsync-interval", "D",
        "0: sync as soon as there is something to sync; else at most this long between writes and their sync", false,
        duration(&Options::fsync_interval, Duration::zero(), hours(24)), duration_of(&Options::fsync_interval)},
-      later("ack", "synced|written", "what a SET's reply waits for on a majority", "synced"),
+      {"ack", "synced|written", "what a SET's reply waits for on a majority; on all members alike", false,
+       choice(&Options::ack, ack_levels), choice_of(&Options::ack, ack_levels)},
       {"heartbeat-interval", "D", "how often a leader shows that it lives", false,
        duration(&Options::heartbeat_interval, milliseconds(1), hours(1)), duration_of(&Options::heartbeat_interval)},
       {"election-timeout", "D", "drawn anew from once to twice this", false,
@@ -237,9 +252,15 @@ std::vector<Setting> make_settings() {
        choice(&Options::log_level, log_levels), choice_of(&Options::log_level, log_levels)},
       {"log-format", "text|json", "of the events", false, choice(&Options::log_format, log_formats),
        choice_of(&Options::log_format, log_formats)},
-      later("rejoin", "", "this node lost its data directory and comes back under its old id", ""),
-      later("run-dir", "DIR", "where the mark of a running, unpoisoned log is kept", ""),
-      later("boot-id-file", "FILE", "where the kernel's boot id is read", ""),
+      {"rejoin", "", "this node lost its data directory and comes back under its old id", false, read_rejoin,
+       [](const Options& options) { return std::string(options.rejoin ? "true" : "false"); }},
+      {"run-dir", "DIR",
+       "where the mark of a running, unpoisoned log is kept, off the data's disk; empty: /run/strata, else strata "
+       "under "
+       "$XDG_RUNTIME_DIR, else the data directory",
+       false, text(&Options::run_dir), text_of(&Options::run_dir)},
+      {"boot-id-file", "FILE", "where the kernel's boot id is read", false, text(&Options::boot_id_file),
+       text_of(&Options::boot_id_file)},
   };
 }
 

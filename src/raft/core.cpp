@@ -23,20 +23,36 @@ Core::Core(Config config, Restored restored, TimePoint now, std::uint64_t random
     : config_(std::move(config)),
       hard_state_(restored.hard_state),
       saved_hard_state_(restored.hard_state),
-      log_(restored.base, std::move(restored.term_runs), restored.last_index, std::move(restored.tail)),
+      log_(restored.base, std::move(restored.term_runs), restored.last_index, std::move(restored.tail),
+           std::move(restored.holes)),
       commit_index_(restored.commit_index),
       written_(restored.last_index),
       synced_(restored.last_index),
+      end_unknown_(restored.end_unknown),
       last_read_request_(random >> 1),
       snapshot_(restored.snapshot),
+      standing_(restored.standing),
+      incarnation_(restored.incarnation),
+      start_{restored.directory, restored.incarnation, restored.nonce},
+      earlier_nonces_(std::move(restored.earlier_nonces)),
+      admission_(restored.admission),
+      introductions_due_(now),
+      abstains_until_(now + config_.abstention),
       now_(now),
       random_(random) {
   check(config_);
+  STRATA_ASSERT(standing_ == Standing::sound || incarnation_ > Incarnation());
+  STRATA_ASSERT(standing_ == Standing::recovering || (!is_damaged() && admission_ != Admission::rejoining));
+  STRATA_ASSERT(start_.directory != 0 || admission_ == Admission::member);
+  if (standing_ == Standing::abstaining && config_.members.size() == 1) {
+    standing_ = Standing::sound;  // there is nobody who could come first
+  }
   STRATA_ASSERT(commit_index_ <= log_.last_index() && snapshot_.index <= commit_index_);
   STRATA_ASSERT(log_.matches(snapshot_.index, snapshot_.term));
   STRATA_ASSERT(log_.first_cached() == commit_index_.next());
   STRATA_ASSERT(log_.last_term() <= hard_state_.term);
   std::get<Follower>(role_).election_due = draw_election_due();
+  meet(restored.members);
 }
 
 Output Core::step(Event event, TimePoint now, std::uint64_t random) {
@@ -48,6 +64,10 @@ Output Core::step(Event event, TimePoint now, std::uint64_t random) {
 }
 
 void Core::on(TimePassed) {
+  introduce_again();
+  if (is_silent()) {
+    return;
+  }
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (quorum_lost()) {
       sometimes(Mark::leader_without_majority);
@@ -56,8 +76,12 @@ void Core::on(TimePassed) {
     }
     if (leader->transfer && now_ >= leader->transfer->due) {
       sometimes(Mark::transfer_out_of_time);
-      leader->transfer.reset();
+      give_up_transfer();
+      if (!leading()) {
+        return;
+      }
     }
+    give_way_for_disk();
     if (now_ >= leader->heartbeat_due) {
       beat();
       replicate_to_all();
@@ -75,9 +99,21 @@ void Core::on(TimePassed) {
 }
 
 void Core::on(Received event) {
-  if (is_peer(event.from)) {
-    std::visit([&](auto& message) { dispatch(event.from, message); }, event.message);
+  const bool introduces =
+      std::holds_alternative<Introduce>(event.message) || std::holds_alternative<Introduced>(event.message);
+  if (!is_peer(event.from) || (is_silent() && !introduces)) {
+    return;
   }
+  if (!introduces && is_of_other_start(event)) {
+    return;
+  }
+  const auto take = [&](auto& message) {
+    if (!introduces) {
+      note_term(event.from, message.term);
+    }
+    dispatch(event.from, message);
+  };
+  std::visit(take, event.message);
 }
 
 template <class Message>
@@ -130,23 +166,27 @@ bool Core::is_peer(NodeId node) const {
 
 void Core::on(Persisted event) {
   STRATA_ASSERT(event.id <= last_write_);
+  disk_moved(event);
   if (writes_.empty() || event.id < writes_.front().id) {
     return;  // said before
   }
   const auto place = static_cast<std::ptrdiff_t>(event.id.value - writes_.front().id.value);
   const auto write = writes_.begin() + place;
-  const LogIndex synced_before = synced_;
-  const LogIndex written_before = written_;
+  const LogIndex synced_before = synced();
+  const LogIndex written_before = written();
   written_ = std::max(written_, write->last);
   if (event.level == Durability::synced) {
     synced_ = std::max(synced_, write->last);
     writes_.erase(writes_.begin(), write + 1);
+    note_repaired(event.id);
   }
+  lead_if_elected();
   if (std::holds_alternative<Leader>(role_)) {
     advance_commit();
   } else if (auto* follower = std::get_if<Follower>(&role_)) {
-    const bool news = synced_ > synced_before || (config_.ack == Durability::written && written_ > written_before);
+    const bool news = synced() > synced_before || (config_.ack == Durability::written && written() > written_before);
     if (news) {
+      check_caught_up();
       answer_persisted(*follower);
     }
   }
@@ -154,23 +194,31 @@ void Core::on(Persisted event) {
 
 void Core::on(HardStateSaved event) {
   STRATA_ASSERT(event.hard_state.term <= hard_state_.term);
+  disk_.moved = now_;
   if (event.hard_state != hard_state_) {
     return;  // an older one; only the newest lets anything happen
   }
   saved_hard_state_ = hard_state_;
   if (std::holds_alternative<Candidate>(role_)) {
-    count_vote(config_.self);
+    count_vote(config_.self, standing_ == Standing::recovering);
   }
 }
 
 void Core::set_hard_state(HardState state) {
+  if (hard_state_ == saved_hard_state_) {
+    disk_.hard_state_since = now_;
+  }
   hard_state_ = state;
   out_.hard_state = state;
+  if (terms_to_record_) {
+    record();
+  }
 }
 
 // A term that was not known: the node follows, though it does not know yet whom.
 void Core::adopt_term(Term term) {
   set_hard_state({term, NodeId(0)});
+  leader_last_.reset();
   fail_reads();
   // The election timer runs on (Figure 2 names all that resets it); a leader had none.
   Follower follower;
@@ -187,8 +235,8 @@ void Core::append(std::vector<Entry> entries) {
     log_.append(entry);
   }
   last_write_ = last_write_.next();
-  writes_.push_back({last_write_, log_.last_index()});
-  out_.append = Append{last_write_, std::move(entries)};
+  writes_.push_back({last_write_, log_.last_index(), now_});
+  out_.append = Append{last_write_, std::move(entries), standing_ != Standing::sound};
 }
 
 void Core::truncate_after(LogIndex last) {
@@ -196,6 +244,7 @@ void Core::truncate_after(LogIndex last) {
   log_.truncate_after(last);
   written_ = std::min(written_, last);
   synced_ = std::min(synced_, last);
+  std::erase_if(repairs_, [last](const Repair& repair) { return repair.first > last; });
   // What was overridden must not count when its write is reported, though other entries may stand there by then.
   for (auto write = writes_.rbegin(); write != writes_.rend() && write->last > last; ++write) {
     sometimes(Mark::write_overridden_before_report);
@@ -204,6 +253,9 @@ void Core::truncate_after(LogIndex last) {
 }
 
 void Core::commit_to(LogIndex index) {
+  if (!log_.holes().empty()) {
+    index = std::min(index, log_.holes().front().first - 1);
+  }
   if (index <= commit_index_) {
     return;
   }
@@ -216,7 +268,7 @@ void Core::commit_to(LogIndex index) {
     }
   }
   // What is not in the own log's file cannot be fetched from it.
-  log_.evict(std::min(commit_index_, written_), config_.cache_bytes);
+  log_.evict(std::min(commit_index_, written()), config_.cache_bytes);
 }
 
 Role Core::role() const {
@@ -238,6 +290,10 @@ Leadership Core::leadership() const {
 
 Output Core::finish() {
   hand_over();
+  if (out_.record) {
+    out_.record->members = known_members();
+    out_.record->admission = admission_;
+  }
   Output out = std::exchange(out_, Output());
   // No message may tell of a term or a vote that could still be forgotten.
   auto& outgoing = hard_state_ == saved_hard_state_ ? out.send : out.send_after_hard_state;
@@ -250,6 +306,10 @@ Output Core::finish() {
 }
 
 TimePoint Core::wake_at() {
+  return std::min(introductions_due(), is_silent() ? now_ + config_.election_timeout : role_due());
+}
+
+TimePoint Core::role_due() {
   if (leading()) {
     const TimePoint due = std::min(leading()->heartbeat_due, quorum_due());
     return leading()->transfer ? std::min(due, leading()->transfer->due) : due;

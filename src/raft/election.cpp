@@ -20,10 +20,22 @@ static std::uint64_t mixed(std::uint64_t value) {
 TimePoint Core::draw_election_due() {
   const std::uint64_t drawn = random_ % static_cast<std::uint64_t>(config_.election_timeout.count());
   random_ = mixed(random_);
-  return now_ + config_.election_timeout + Duration(static_cast<Duration::rep>(drawn));
+  // Whoever is sound comes first; without any, a recovering node waits for two election timeouts.
+  const Duration least = standing_ == Standing::recovering ? 2 * config_.election_timeout : config_.election_timeout;
+  const TimePoint due = now_ + least + Duration(static_cast<Duration::rep>(drawn));
+  return standing_ == Standing::abstaining ? std::max(due, abstains_until_) : due;
 }
 
 void Core::election_timed_out() {
+  // A node whose disk hangs could not keep the vote for itself; it would only disturb.
+  const bool stalled = disk_stalled();
+  if (stalled || !may_vote() || !may_campaign()) {
+    if (stalled) {
+      sometimes(Mark::stalled_node_does_not_campaign);
+    }
+    election_due() = draw_election_due();
+    return;
+  }
   if (std::holds_alternative<Candidate>(role_)) {
     sometimes(Mark::election_after_candidacy);
   }
@@ -39,6 +51,7 @@ void Core::election_timed_out() {
 
 void Core::start_election(bool leadership_transfer) {
   fail_reads();
+  leader_last_.reset();
   set_hard_state({hard_state_.term.next(), config_.self});
   role_ = Candidate{{}, draw_election_due()};
   const RequestVote request{hard_state_.term, log_.last_index(), log_.last_term(), leadership_transfer};
@@ -49,14 +62,23 @@ void Core::start_election(bool leadership_transfer) {
   }
 }
 
-void Core::count_vote(NodeId voter) {
-  auto& votes = std::get<Candidate>(role_).votes;
-  votes.insert(voter);
-  // Its own vote is among them, which means that its term is on stable storage: a leader of a term that it might forget
-  // could vote for another in it.
-  if (votes.size() >= majority(config_.members.size()) && votes.contains(config_.self)) {
-    become_leader();
+void Core::count_vote(NodeId voter, bool flagged) {
+  std::get<Candidate>(role_).votes.add(voter, flagged);
+  lead_if_elected();
+}
+
+// Its own vote is among them, which means that its term is on stable storage: a leader of a term that it might forget
+// could vote for another in it. A recovering winner's log is, too, before it says anything as a leader.
+void Core::lead_if_elected() {
+  const auto* candidate = std::get_if<Candidate>(&role_);
+  if (!candidate || !candidate->votes.suffice(config_.members.size()) ||
+      !candidate->votes.granted.contains(config_.self)) {
+    return;
   }
+  if (standing_ == Standing::recovering && synced() < log_.last_index()) {
+    return;
+  }
+  become_leader(candidate->votes.need_flagged(config_.members.size()));
 }
 
 // Section 5.4.1.
@@ -65,10 +87,10 @@ bool Core::up_to_date(LogIndex last_log_index, Term last_log_term) const {
 }
 
 void Core::receive(NodeId from, const RequestVote& request) {
-  const bool may_vote = hard_state_.vote == NodeId(0) || hard_state_.vote == from;
-  const bool granted = may_vote && up_to_date(request.last_log_index, request.last_log_term);
+  const bool is_free = hard_state_.vote == NodeId(0) || hard_state_.vote == from;
+  const bool granted = may_vote() && is_free && up_to_date(request.last_log_index, request.last_log_term);
   if (!granted) {
-    sometimes(may_vote ? Mark::vote_refused_for_log : Mark::vote_refused_for_other);
+    sometimes(is_free ? Mark::vote_refused_for_log : Mark::vote_refused_for_other);
   }
   if (granted) {
     if (hard_state_.vote != from) {
@@ -81,7 +103,7 @@ void Core::receive(NodeId from, const RequestVote& request) {
     stop_asking();
     election_due() = draw_election_due();
   }
-  send(from, RequestVoteResponse{hard_state_.term, granted});
+  send(from, RequestVoteResponse{hard_state_.term, granted, granted && standing_ == Standing::recovering});
 }
 
 void Core::refuse(NodeId from, const RequestVote&) {
@@ -90,7 +112,7 @@ void Core::refuse(NodeId from, const RequestVote&) {
 
 void Core::receive(NodeId from, const RequestVoteResponse& response) {
   if (response.vote_granted && std::holds_alternative<Candidate>(role_)) {
-    count_vote(from);
+    count_vote(from, response.flagged);
   }
 }
 

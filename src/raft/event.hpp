@@ -22,6 +22,7 @@ struct TimePassed {};
 struct Received {
   NodeId from;
   Message message;
+  std::uint64_t nonce = 0;  // Start::nonce of the start that sent it; 0: the driver has no data directories
 };
 
 // Commands to append. They get consecutive indexes or are all refused. Those of one event are taken whatever their size
@@ -56,9 +57,31 @@ struct Persisted {
   Durability level = Durability::written;
 };
 
+// A sync of what was reported as written, up to `id`, has begun: from now on the disk owes it. (Of what was not
+// reported as written the core knows by itself.)
+struct SyncBegun {
+  WriteId id;
+};
+
+// The disk has no room for the log to go on (what is allocated already can still be written), or has some again. Until
+// it is told, it has.
+struct DiskSpace {
+  bool full = false;
+};
+
+// A write or a sync of the log, of term and vote or of a snapshot has failed: nothing more will be persisted, and the
+// node is about to end.
+struct DiskFailed {};
+
 // This hard state, and with it every earlier one, is on stable storage.
 struct HardStateSaved {
   HardState hard_state;
+};
+
+// The same of an Output::record. Ids rise by one with each.
+using RecordId = StrongId<struct RecordIdTag, std::uint64_t>;
+struct Recorded {
+  RecordId id;
 };
 
 // The answer to Output::fetch: these entries, read back from the log; a prefix of what was asked for is enough, none
@@ -92,7 +115,8 @@ struct SnapshotStored {
   bool durable = false;      // it is whole, on stable storage, verified, and ready to be installed
 };
 
-using Event = std::variant<TimePassed, Received, Propose, Read, Persisted, HardStateSaved, Fetched, SnapshotTaken,
-                           SnapshotRead, SnapshotStored, TransferLeadership>;
+using Event =
+    std::variant<TimePassed, Received, Propose, Read, Persisted, HardStateSaved, Fetched, SnapshotTaken, SnapshotRead,
+                 SnapshotStored, TransferLeadership, SyncBegun, DiskSpace, DiskFailed, Recorded>;
 
 }  // namespace strata::raft

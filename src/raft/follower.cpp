@@ -64,6 +64,7 @@ void Core::receive(NodeId from, AppendEntries& request) {
     return;
   }
   drop_compacted(request);
+  note_leader_last(request);
   auto& follower = std::get<Follower>(role_);
   if (!log_.matches(request.prev_log_index, request.prev_log_term)) {
     reject(from, request);
@@ -74,6 +75,7 @@ void Core::receive(NodeId from, AppendEntries& request) {
   follower.verified = std::max(follower.verified, last);
   commit_to(std::min(request.leader_commit, follower.verified));
   durable_ = std::max(durable_, std::min(request.leader_durable, follower.verified));
+  check_caught_up();
   // Entries are answered when they are as safe as an acknowledgement has to be (answer_persisted), a heartbeat at once.
   if (last == request.prev_log_index || acknowledged_mark() >= last) {
     answer(follower, request.round);
@@ -100,6 +102,7 @@ void Core::drop_compacted(AppendEntries& request) const {
 // Receiver implementation 3 and 4. What is there already stays, with all that follows it: the message may be an old
 // one.
 void Core::take_entries(std::vector<Entry>& entries) {
+  fill_holes(entries);
   const auto first_new =
       std::ranges::find_if(entries, [&](const Entry& entry) { return !log_.matches(entry.index, entry.term); });
   if (first_new == entries.end()) {
@@ -126,14 +129,23 @@ void Core::refuse(NodeId from, const AppendEntries&) {
   send(from, response);
 }
 
+// Of the hole that holds `index`.
+static LogIndex first_of_hole(const Log& log, LogIndex index) {
+  return std::ranges::find_if(log.holes(), [index](const Hole& hole) { return hole.last >= index; })->first;
+}
+
 // There is no entry that matches prev_log_index and prev_log_term.
 void Core::reject(NodeId from, const AppendEntries& request) {
   AppendEntriesResponse response;
   response.term = hard_state_.term;
   response.round = request.round;
+  response.recovering = recovering_as();
+  response.disk_full = disk_.full;
   if (request.prev_log_index > log_.last_index()) {
     sometimes(Mark::log_too_short);
     response.conflict_index = log_.last_index().next();
+  } else if (!log_.knows_term(request.prev_log_index)) {
+    response.conflict_index = first_of_hole(log_, request.prev_log_index);
   } else {
     sometimes(Mark::log_conflicts);
     // Whatever else may conflict, what is verified or committed does not.
@@ -150,16 +162,21 @@ void Core::answer(Follower& follower, Round round) {
   response.term = hard_state_.term;
   response.success = true;
   response.round = round;
+  response.recovering = recovering_as();
+  response.disk_full = disk_.full;
   response.matched = follower.verified;
-  response.written = follower.told_written = std::min(written_, follower.verified);
-  response.synced = follower.told_synced = std::min(synced_, follower.verified);
+  // At `synced` it claims no more than that: were its leader at `written`, it would be counted, and a loss of power
+  // that leaves this node sound might take it.
+  response.written = follower.told_written = std::min(acknowledged_mark(), follower.verified);
+  response.synced = follower.told_synced = std::min(synced(), follower.verified);
+  ask_for_missing(response);
   send(follower.leader, response);
 }
 
 // A disk write has ended: one answer for all requests that waited for it.
 void Core::answer_persisted(Follower& follower) {
-  const bool more_synced = std::min(synced_, follower.verified) > follower.told_synced;
-  const bool more_written = std::min(written_, follower.verified) > follower.told_written;
+  const bool more_synced = std::min(synced(), follower.verified) > follower.told_synced;
+  const bool more_written = std::min(acknowledged_mark(), follower.verified) > follower.told_written;
   if ((more_synced || more_written) && follower.leader != NodeId(0)) {
     answer(follower, follower.round);
   }

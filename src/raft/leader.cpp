@@ -9,7 +9,7 @@
 
 namespace strata::raft {
 
-void Core::become_leader() {
+void Core::become_leader(bool with_flagged_votes) {
   const LogIndex last = log_.last_index();
   Leader leader;
   for (const NodeId member : config_.members) {
@@ -21,9 +21,16 @@ void Core::become_leader() {
     leader.uncommitted_bytes += log_.entry(index).body.size();
   }
   leader.term_start = last.next();
-  const Entry no_op = make_entry(EntryType::no_op, hard_state_.term, leader.term_start, {});
+  const EntryType type = with_flagged_votes ? EntryType::new_generation : EntryType::no_op;
+  const Entry no_op = make_entry(type, hard_state_.term, leader.term_start, {});
   leader.uncommitted_bytes += no_op.body.size();
   role_ = std::move(leader);
+  if (with_flagged_votes) {
+    sometimes(Mark::elected_with_flagged_votes);
+  }
+  if (standing_ != Standing::sound) {
+    become_sound();
+  }
   append({no_op});
   beat();
   replicate_to_all();
@@ -34,6 +41,11 @@ void Core::on(const Propose& event) {
   auto* leader = std::get_if<Leader>(&role_);
   if (!leader || leader->transfer) {
     out_.proposals_refused = ProposalsRefused{event.id, RefusalReason::not_leader};
+    return;
+  }
+  if (!has_room()) {
+    sometimes(Mark::no_room_on_majority);
+    out_.proposals_refused = ProposalsRefused{event.id, RefusalReason::disk_full};
     return;
   }
   std::size_t bytes = 0;
@@ -90,6 +102,7 @@ void Core::begin_round(Round round) {
     heartbeat.leader_commit = commit_index_;
     heartbeat.leader_durable = durable_;
     heartbeat.round = leader.round;
+    answer_recovering(progress, heartbeat);
     send(node, std::move(heartbeat));
   }
 }
@@ -138,6 +151,7 @@ void Core::send_entries(NodeId to, Progress& progress, std::vector<Entry> entrie
   request.leader_commit = commit_index_;
   request.leader_durable = durable_;
   request.round = round;
+  answer_recovering(progress, request);
   std::size_t bytes = 0;
   for (const Entry& entry : entries) {
     bytes += entry.body.size();
@@ -147,10 +161,23 @@ void Core::send_entries(NodeId to, Progress& progress, std::vector<Entry> entrie
   send(to, std::move(request));
 }
 
+// The follower is told what it has to hold to be sound again.
+void Core::answer_recovering(const Progress& progress, AppendEntries& request) const {
+  if (progress.recovering != Incarnation()) {
+    request.recovering = progress.recovering;
+    request.leader_last = log_.last_index();
+  }
+}
+
 void Core::fetch(NodeId peer, LogIndex first) {
   if (fetching_.insert(peer).second) {
     out_.fetches.push_back({peer, first, log_.first_cached() - 1, config_.max_append_bytes});
   }
+}
+
+static bool is_repair(const Progress& progress, const std::vector<Entry>& entries) {
+  return progress.repair && !progress.repair->sent_in && !entries.empty() &&
+         entries.front().index == progress.repair->first;
 }
 
 // When nothing of it can be used, the next answer or heartbeat asks again.
@@ -165,6 +192,11 @@ void Core::on(Fetched event) {
   Progress& progress = leader->followers.at(event.peer);
   if (progress.next_index <= log_.base().index) {
     replicate(event.peer, progress);  // a snapshot has taken its place meanwhile
+    return;
+  }
+  if (is_repair(progress, event.entries)) {
+    send_repair(event.peer, progress, std::move(event.entries));
+    replicate(event.peer, progress);
     return;
   }
   std::vector<Entry> entries;
@@ -200,11 +232,16 @@ void Core::receive(NodeId from, const AppendEntriesResponse& response) {
   if (progress == nullptr) {
     return;
   }
+  progress->recovering = response.recovering;
+  if (response.round == progress->answered) {
+    progress->disk_full = response.disk_full;  // it answers nothing newer
+  }
   if (response.success) {
     accepted(*progress, response);
   } else {
     rejected(*progress, response);
   }
+  send_missing(from, *progress, response);
   replicate(from, *progress);
   confirm_reads();
 }
@@ -217,8 +254,13 @@ void Core::accepted(Progress& progress, const AppendEntriesResponse& response) {
   }
   const Leader& leader = std::get<Leader>(role_);
   // It has what it was sent, though the log may have gone on meanwhile and left that behind; or it needs none of it.
-  if (progress.transfer && response.matched >= std::min(log_.base().index, progress.transfer->last_included.index)) {
-    progress.end_transfer();
+  // What is missing behind the snapshot is sent when its transfer has ended.
+  if (progress.transfer) {
+    const LogIndex enough = std::min(log_.base().index, progress.transfer->last_included.index);
+    const bool lacks_none_of_it = response.missing_first == LogIndex() || response.missing_first > enough;
+    if (lacks_none_of_it && response.matched >= enough) {
+      progress.end_transfer();
+    }
   }
   const bool unsynced_part = progress.match_synced < progress.match_index;
   if (response.matched < progress.match_index && unsynced_part && response.round > progress.matched_in) {
@@ -278,9 +320,9 @@ LogIndex Core::majority_mark(LogIndex own, LogIndex Progress::* mark) const {
 
 // Figure 2, last rule for leaders. Entries of earlier terms are committed only indirectly (section 5.4.2).
 void Core::advance_commit() {
-  const LogIndex durable = majority_mark(synced_, &Progress::match_synced);
+  const LogIndex durable = majority_mark(synced(), &Progress::match_synced);
   const LogIndex acknowledged =
-      config_.ack == Durability::synced ? durable : majority_mark(written_, &Progress::match_written);
+      config_.ack == Durability::synced ? durable : majority_mark(written(), &Progress::match_written);
   if (durable > durable_ && log_.matches(durable, hard_state_.term)) {
     durable_ = durable;
   }

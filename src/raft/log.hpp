@@ -18,7 +18,19 @@ class Log {
   Log() = default;
   // `runs` are those of the entries behind `base` up to `last_index`; `tail` are the entries that end the log, it may
   // be empty.
-  Log(EntryId base, std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail);
+  Log(EntryId base, std::vector<TermRun> runs, LogIndex last_index, std::vector<Entry> tail,
+      std::vector<Hole> holes = {});
+
+  // What is missing, though the node had it once. In rising order; all of it is cached, for nothing but its place.
+  const std::vector<Hole>& holes() const { return holes_; }
+  bool is_missing(LogIndex index) const;
+  // Whether the term of the entry is what term_at says; else that is the least which it can be.
+  bool knows_term(LogIndex index) const;
+  // Whether this may be the entry that is missing there, as far as its term tells. Of a hole of unknown terms that is
+  // said of the first entry only: they are filled in order.
+  bool may_be_missing(const Entry& entry) const;
+  // `entry` is what was missing there. may_be_missing(entry).
+  void fill(Entry entry);
 
   // The entry before the first one that there is; {0, 0}: nothing has been replaced yet.
   EntryId base() const { return base_; }
@@ -37,10 +49,12 @@ class Log {
 
   // `entry.index` == last_index() + 1 and its term is not below last_term().
   void append(Entry entry);
-  // Removes everything behind `last` >= base().index.
+  // Removes everything behind `last` >= base().index, whose term is known.
   void truncate_after(LogIndex last);
-  // Forgets everything up to `index`, the new base: base().index <= index <= last_index().
+  // Forgets everything up to `index`, the new base: base().index <= index <= last_index(), before any hole.
   void compact(LogIndex index);
+  // The same, missing entries included. The term of `index` is known.
+  void stand_on(LogIndex index);
   // Forgets everything; the log goes on behind `base`.
   void restart(EntryId base);
 
@@ -54,9 +68,14 @@ class Log {
   void evict(LogIndex up_to, std::size_t max_bytes);
 
  private:
+  std::vector<Hole>::const_iterator hole_of(LogIndex index) const;
+  void set_term(LogIndex index, Term term);
+  void shrink_hole(LogIndex filled);
+
   EntryId base_;
   std::vector<TermRun> runs_;  // of the entries behind the base
   LogIndex last_index_;
+  std::vector<Hole> holes_;
   std::deque<Entry> cache_;
   std::size_t cached_bytes_ = 0;
 };

@@ -10,6 +10,7 @@
 #include "base/bytes.hpp"
 #include "base/entry.hpp"
 #include "base/ids.hpp"
+#include "base/membership.hpp"
 #include "base/time.hpp"
 #include "raft/config.hpp"
 #include "raft/event.hpp"
@@ -23,6 +24,7 @@ struct Append {
   WriteId id;
   // Consecutive indexes. When the first is not behind the log's last entry, everything from it on is overridden.
   std::vector<Entry> entries;
+  bool sync_at_once = false;  // not to wait for the fsync interval: the node is sound only when they are synced
 };
 
 struct ProposalsAppended {
@@ -31,7 +33,11 @@ struct ProposalsAppended {
   LogIndex first;  // index of the first payload, the others follow
 };
 
-enum class RefusalReason { not_leader, too_much_uncommitted };
+enum class RefusalReason {
+  not_leader,
+  too_much_uncommitted,
+  disk_full,  // the leader's, or so many that no majority has room
+};
 
 // None of the payloads was appended, and none will be.
 struct ProposalsRefused {
@@ -84,12 +90,29 @@ struct Leadership {
   bool operator==(const Leadership&) const = default;
 };
 
+// What is to be remembered of the other members, all of it, and whether this node takes part.
+struct Record {
+  RecordId id;
+  std::vector<KnownMember> members;  // in the order of their ids
+  Admission admission = Admission::member;
+};
+
+// A member does not know this start, and never will: the node has to end. It takes part in nothing any more.
+struct TurnedAway {
+  NodeId by;
+  Verdict verdict = Verdict::other_directory;
+  std::uint64_t directory = 0;  // that the member knows this node by
+};
+
 struct Output {
   std::optional<HardState> hard_state;
+  std::optional<Record> record;
+  std::optional<Append> repair;  // entries that are missing in the log, in rising order: each takes its place
   std::optional<Append> append;
   std::vector<Outgoing> send;
   std::vector<Outgoing> send_after_hard_state;
   std::optional<EntryId> install;  // a snapshot that was reported as durable
+  bool install_keeps_log = false;  // the log holds it, but for what is missing; else it begins anew behind it
   std::vector<Entry> committed;    // follows on what was handed out before (or Restored::commit_index, or `install`)
   std::optional<ProposalsAppended> proposals_appended;
   std::optional<ProposalsRefused> proposals_refused;
@@ -99,6 +122,10 @@ struct Output {
   std::vector<ReadSnapshot> read_snapshot;
   std::optional<StoreSnapshot> store_snapshot;
   std::optional<Leadership> leadership;
+  bool sound_again = false;  // to be recorded, at leisure: until it is, a start finds the node recovering
+  bool caught_up = false;    // and so because it holds all that a leader had
+  bool joined = false;       // the node was silent until now
+  std::optional<TurnedAway> turned_away;
   TimePoint wake_at;
 };
 

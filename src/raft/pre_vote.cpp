@@ -2,7 +2,6 @@
 // cannot win, or need not, disturbs nobody. And no election while a leader lives (section 4.2.3).
 #include "base/sometimes.hpp"
 #include "raft/core.hpp"
-#include "raft/quorum.hpp"
 
 namespace strata::raft {
 
@@ -18,7 +17,7 @@ void Core::start_pre_vote() {
   asking.ask_again = now_;
   role_ = std::move(asking);
   ask_for_pre_votes();
-  count_pre_vote(config_.self);
+  count_pre_vote(config_.self, standing_ == Standing::recovering);
 }
 
 // As often as a heartbeat: an answer or a question may be lost, and who has heard from the leader a little later than
@@ -30,16 +29,16 @@ void Core::ask_for_pre_votes() {
   }
   asking.ask_again = now_ + config_.heartbeat_interval;
   for (const NodeId member : config_.members) {
-    if (member != config_.self && !asking.votes.contains(member)) {
+    if (member != config_.self && !asking.votes.granted.contains(member)) {
       send(member, PreVote{hard_state_.term, log_.last_index(), log_.last_term()});
     }
   }
 }
 
-void Core::count_pre_vote(NodeId voter) {
-  auto& votes = std::get<PreCandidate>(role_).votes;
-  votes.insert(voter);
-  if (votes.size() >= majority(config_.members.size())) {
+void Core::count_pre_vote(NodeId voter, bool flagged) {
+  Votes& votes = std::get<PreCandidate>(role_).votes;
+  votes.add(voter, flagged);
+  if (votes.suffice(config_.members.size())) {
     start_election();
   }
 }
@@ -67,20 +66,21 @@ bool Core::disturbs(const RequestVote& request) const {
 }
 
 // The sender would campaign in the term after its own. One that is behind could not be given a vote in that: it must
-// learn of the newer term first, or two could refuse each other for ever, one for its term and one for its log.
+// learn of the newer term first, or two could refuse each other for ever, one for its term and one for its log. Whose
+// disk hangs could not vote when it comes to that.
 void Core::receive(NodeId from, const PreVote& request) {
-  const bool granted =
-      request.term >= hard_state_.term && !leader_lives() && up_to_date(request.last_log_index, request.last_log_term);
+  const bool granted = request.term >= hard_state_.term && may_vote() && !disk_stalled() && !leader_lives() &&
+                       up_to_date(request.last_log_index, request.last_log_term);
   if (!granted) {
     sometimes(leader_lives() ? Mark::pre_vote_refused_for_leader : Mark::pre_vote_refused_for_log);
   }
-  send(from, PreVoteResponse{hard_state_.term, request.term, granted});
+  send(from, PreVoteResponse{hard_state_.term, request.term, granted, granted && standing_ == Standing::recovering});
 }
 
 void Core::receive(NodeId from, const PreVoteResponse& response) {
   const bool counts = response.vote_granted && response.asked == hard_state_.term;
   if (counts && std::holds_alternative<PreCandidate>(role_)) {
-    count_pre_vote(from);
+    count_pre_vote(from, response.flagged);
   }
 }
 

@@ -23,8 +23,9 @@ constexpr Round first_round_of_next_beat(Round round) {
   return Round((beat_of(round) + 1) * rounds_in_beat);
 }
 
-// Always: match_synced <= match_written <= match_index < next_index. The match marks rise only, but for one case: a
-// follower that restarted and lost what it held in memory (lost_memory).
+// Always: match_synced <= match_written <= match_index < next_index. The match marks rise only, but for two
+// cases: a follower that restarted and lost what it held in memory (lost_memory), and one that lost its data directory,
+// of which nothing is known then.
 struct Progress {
   enum class State : std::uint8_t {
     probing,      // next_index is a guess: one AppendEntries at a time until one succeeds
@@ -47,6 +48,12 @@ struct Progress {
     TimePoint due;                      // when to send again, if nothing was heard until then
   };
 
+  // What it had and cannot read any more is being sent again.
+  struct Repair {
+    LogIndex first;
+    std::optional<Round> sent_in;  // the newest round begun when it was sent; nothing: it is being read
+  };
+
   // A follower of which nothing is known yet: `next` is the guess.
   explicit Progress(LogIndex next) : next_index(next) {}
 
@@ -59,7 +66,10 @@ struct Progress {
   std::deque<InFlight> in_flight;
   std::size_t in_flight_bytes = 0;
   Round answered;                    // newest round that it answered
+  Incarnation recovering;            // what it calls itself as long as it is not sound; 0: it is
+  bool disk_full = false;            // as it said last
   std::optional<Transfer> transfer;  // there is one exactly in the state `snapshot`
+  std::optional<Repair> repair;
 
   // One more AppendEntries with entries may be sent.
   bool may_send(std::size_t window_messages, std::size_t window_bytes) const;

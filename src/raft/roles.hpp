@@ -12,6 +12,7 @@
 #include "base/entry.hpp"
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "raft/event.hpp"
 #include "raft/messages.hpp"
 #include "raft/progress.hpp"
 
@@ -35,17 +36,30 @@ struct Follower {
   TimePoint reads_due;              // when a request or its answer counts as lost, if there are reads
 };
 
+// The votes for one candidate. Those of recovering members are flagged.
+struct Votes {
+  std::set<NodeId> granted;
+  std::set<NodeId> flagged;  // of `granted`
+
+  void add(NodeId voter, bool with_flag);
+  // A majority without a flag, or all of them: then whatever one member still holds, the winner has (design, section 6,
+  // rule 5; reliability, 2.4, C2).
+  bool suffice(std::size_t members) const;
+  // No majority without a flag: what was acknowledged as written may be lost.
+  bool need_flagged(std::size_t members) const;
+};
+
 // Asks whether it would be elected, before it raises its term (thesis, 9.6).
 struct PreCandidate {
   // What it was in this term, and is again when the leader is heard of after all: what is verified stays so. Its
   // election_due is when the asking begins anew.
   Follower follower;
-  std::set<NodeId> votes;  // who would vote for it, itself included
+  Votes votes;          // of those who would vote for it, itself included
   TimePoint ask_again;  // those who have not said so: they may just have heard from the leader, or not of the question
 };
 
 struct Candidate {
-  std::set<NodeId> votes;  // granted to this node in the current term; its own counts once its hard state is saved
+  Votes votes;  // granted to this node in the current term; its own counts once its hard state is saved
   TimePoint election_due;
 };
 
@@ -60,6 +74,23 @@ struct Transfer {
   NodeId target;
   TimePoint due;      // when it is given up
   bool told = false;  // to campaign, since the last beat of the heartbeat timer
+};
+
+// What the disk does, as far as the core is told (disk.cpp).
+enum class DiskState : std::uint8_t { works, full, stalled, failed };
+
+struct DiskWatch {
+  struct Sync {
+    WriteId id;
+    TimePoint begun;
+  };
+  WriteId written;             // the newest write that is reported as written
+  TimePoint moved;             // when it last ended something
+  TimePoint hard_state_since;  // when the oldest hard state that is not saved was handed out
+  std::optional<Sync> sync;    // under way
+  bool full = false;
+  bool failed = false;
+  TimePoint give_way_again;  // after an attempt that came to nothing
 };
 
 // A beat of the heartbeat timer.

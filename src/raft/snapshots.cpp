@@ -137,6 +137,9 @@ void Core::refuse(NodeId from, const InstallSnapshot&) {
 
 // The log has, or had, this committed entry.
 bool Core::holds(EntryId entry) const {
+  if (!log_.holes().empty() && log_.holes().front().first <= entry.index) {
+    return false;
+  }
   const bool there = log_.matches(entry.index, entry.term);
   STRATA_ASSERT(there || entry.index < log_.base().index || entry.index > commit_index_);
   return there || entry.index < log_.base().index;
@@ -190,7 +193,10 @@ void Core::on(const SnapshotStored& event) {
   } else if (incoming_ && incoming_->last_included == event.last_included) {
     incoming_->storing = incoming_->whole = false;
     incoming_->stored = event.stored;
-    answer_chunk(event.stored);
+    // What could not be stored, for want of room perhaps, is sent again in the leader's time, not at once.
+    if (event.stored > 0) {
+      answer_chunk(event.stored);
+    }
   }
 }
 
@@ -218,12 +224,15 @@ void Core::install(EntryId last_included) {
   }
   if (holds(last_included)) {
     commit_to(last_included.index);
+  } else if (log_.matches(last_included.index, last_included.term)) {
+    skip_missing(last_included);
   } else {
-    sometimes(last_included.index < log_.last_index() ? Mark::snapshot_replaces_longer_log : Mark::snapshot_installed);
+    sometimes(Mark::snapshot_installed);
     restart_log(last_included);
   }
   if (auto* follower = std::get_if<Follower>(&role_); follower && follower->leader != NodeId(0)) {
     follower->verified = std::max(follower->verified, last_included.index);
+    check_caught_up();
     answer(*follower, follower->round);
   }
 }
@@ -231,6 +240,7 @@ void Core::install(EntryId last_included) {
 void Core::restart_log(EntryId base) {
   STRATA_ASSERT(!leading());  // a leader has every committed entry
   log_.restart(base);
+  repairs_.clear();
   for (Write& write : writes_) {
     write.last = std::min(write.last, base.index);
   }

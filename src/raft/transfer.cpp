@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <tuple>
 #include <vector>
 
 #include "base/sometimes.hpp"
@@ -21,29 +22,50 @@ void Core::on(const TransferLeadership& event) {
   }
 }
 
-// Of those who were heard as lately as a majority was, whoever has most of the log: one that is gone may have all of
-// it.
+// The newest round that a majority has answered, this leader among it.
+Round Core::heard_lately() const {
+  std::vector<Round> answered;
+  answered.reserve(config_.members.size());
+  for (const auto& [node, progress] : leading()->followers) {
+    answered.push_back(progress.answered);
+  }
+  std::ranges::sort(answered, std::greater<>());
+  return answered[majority(config_.members.size()) - 2];
+}
+
+// Of those who were heard as lately as a majority was, whoever has most of the log on its disk, and room for more: one
+// that is gone may have all of it.
 NodeId Core::best_successor() const {
   const auto& followers = leading()->followers;
   if (followers.empty()) {
     return NodeId(0);
   }
-  std::vector<Round> answered;
-  answered.reserve(followers.size());
-  for (const auto& [node, progress] : followers) {
-    answered.push_back(progress.answered);
-  }
-  std::ranges::sort(answered, std::greater<>());
-  const Round lately = answered[majority(config_.members.size()) - 2];  // this leader is of the majority
+  const Round lately = heard_lately();
+  const auto rank = [this](const Progress& progress) {
+    return std::tuple(!progress.disk_full, acknowledged(progress), progress.match_index);
+  };
   const Progress* best = nullptr;
   NodeId successor;
   for (const auto& [node, progress] : followers) {
-    if (progress.answered >= lately && (!best || progress.match_index > best->match_index)) {
+    const bool may_campaign = progress.recovering == Incarnation() && progress.answered >= lately;
+    if (may_campaign && (!best || rank(progress) > rank(*best))) {
       best = &progress;
       successor = node;
     }
   }
   return successor;
+}
+
+// It came to nothing. But a leader whose disk hangs is in the way of those whose disks do not: without it they elect
+// one of themselves.
+void Core::give_up_transfer() {
+  if (disk_stalled() && majority_moved_on()) {
+    sometimes(Mark::stalled_leader_steps_down);
+    step_down();
+    return;
+  }
+  std::get<Leader>(role_).transfer.reset();
+  disk_.give_way_again = now_ + config_.election_timeout;
 }
 
 // Not before all is committed: what is not would be in doubt for those who asked for it, though nothing is wrong.
@@ -63,7 +85,7 @@ void Core::hand_over() {
 void Core::receive(NodeId from, const TimeoutNow&) {
   const auto* follower = std::get_if<Follower>(&role_);
   const bool more_terms = hard_state_.term < Term(std::numeric_limits<Term::number_type>::max());
-  if (follower && follower->leader == from && more_terms) {
+  if (follower && follower->leader == from && more_terms && standing_ == Standing::sound && !disk_stalled()) {
     sometimes(Mark::election_for_transfer);
     start_election(true);
   }

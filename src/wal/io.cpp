@@ -63,6 +63,15 @@ Result<std::size_t> read_all(File& file, std::uint64_t offset, std::span<char> i
   return done;
 }
 
+Result<void> remove_large(FileSystem& files, const std::string& directory, const std::string& path,
+                          const std::string& nameless) {
+  Result<void> done = files.rename(path, nameless);
+  if (done) {
+    done = files.sync_directory(directory);
+  }
+  return done ? files.remove_in_steps(nameless) : done;
+}
+
 bool all_zero(BytesView bytes) {
   return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }

@@ -1,7 +1,9 @@
-// Whole reads and writes over the File port, which may do either in parts.
+// What the rooms' files do with the port in more than one call: whole reads and writes, zeros, removals.
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -18,6 +20,11 @@ Result<void> write_zeros(File& file, std::uint64_t from, std::uint64_t to, std::
 
 // Reads until `into` is full or the file ends; returns how much was read.
 Result<std::size_t> read_all(File& file, std::uint64_t offset, std::span<char> into);
+
+// Removes a file that may be large and that nobody has open. It is `nameless` first, durably, and then its room is
+// given back in steps: what is left of it when the process ends in between must not be taken for what it was.
+Result<void> remove_large(FileSystem& files, const std::string& directory, const std::string& path,
+                          const std::string& nameless);
 
 // True when every byte is zero.
 bool all_zero(BytesView bytes);

@@ -28,7 +28,7 @@ Error beyond_repair(Error error) {
 }
 
 bool fits(const LogState& state, std::uint64_t record) {
-  return state.end.offset + record <= state.segments.back().head.size;
+  return !state.sealed && state.end.offset + record <= state.segments.back().head.size;
 }
 
 }  // namespace
@@ -37,14 +37,20 @@ Log::Log(std::unique_ptr<LogState> state) : state_(std::move(state)) {}
 
 Log::~Log() = default;
 
-Result<std::unique_ptr<Log>> Log::open(FileSystem& files, LogOptions options, Logger& logger, EntryId snapshot) {
+Result<std::unique_ptr<Log>> Log::open(FileSystem& files, LogOptions options, Logger& logger, EntryId snapshot,
+                                       Kernel kernel) {
   STRATA_ASSERT(options.segment_size <= max_segment_size);
   Result<std::unique_ptr<LogState>> state = recover(files, std::move(options), logger, snapshot);
   if (!state) {
     return state.error();
   }
+  if (kernel == Kernel::doubtful) {
+    if (auto written = write_tail_again(**state, logger); !written) {
+      return written.error();
+    }
+  }
   std::unique_ptr<Log> log(new Log(std::move(*state)));
-  if (log->state_->restart_due) {
+  if (log->state_->restart_due && !log->recovered().is_damaged) {
     logger.warning("log: it does not hold what the snapshot does; it begins anew behind index {}", snapshot.index);
     if (auto restarted = log->restart(snapshot, {log->end(), snapshot.index}); !restarted) {
       return restarted.error();
@@ -65,13 +71,29 @@ Position Log::end() const {
   return state_->end;
 }
 
+bool Log::is_missing(LogIndex index) const {
+  return state_->position_of(index) == Position{};
+}
+
+bool Log::restart_due() const {
+  return state_->restart_due;
+}
+
 Result<SyncTarget> Log::append(std::span<const Entry> entries, const Marks& marks) {
+  return write(entries, RecordType::entry, marks);
+}
+
+Result<SyncTarget> Log::repair(std::span<const Entry> entries, const Marks& marks) {
+  return write(entries, RecordType::repair, marks);
+}
+
+Result<SyncTarget> Log::write(std::span<const Entry> entries, RecordType type, const Marks& marks) {
   STRATA_ASSERT(marks.synced <= state_->end);
   if (auto prepared = prepare_for(entries); !prepared) {
     return prepared.error();
   }
   for (const Entry& entry : entries) {
-    if (auto appended = append_entry(entry, marks); !appended) {
+    if (auto appended = write_entry(entry, type, marks); !appended) {
       return beyond_repair(appended.error());
     }
   }
@@ -83,8 +105,8 @@ Result<SyncTarget> Log::append(std::span<const Entry> entries, const Marks& mark
 
 // Allocates every segment that the entries need before any of them is written, so that a full disk changes nothing.
 Result<void> Log::prepare_for(std::span<const Entry> entries) {
-  std::uint64_t used = state_->end.offset;
   std::uint64_t size = state_->segments.back().head.size;
+  std::uint64_t used = state_->sealed ? size : state_->end.offset;
   std::size_t taken = 0;
   for (const Entry& entry : entries) {
     const std::uint64_t record = record_size(entry.body.size());
@@ -117,9 +139,11 @@ Result<void> Log::allocate_own(std::size_t place, std::uint32_t size) {
   return {};
 }
 
-Result<void> Log::append_entry(const Entry& entry, const Marks& marks) {
+Result<void> Log::write_entry(const Entry& entry, RecordType type, const Marks& marks) {
   LogState& state = *state_;
+  const bool fills = type == RecordType::repair;
   STRATA_ASSERT(entry.index >= state.first_index && entry.index <= state.last_index().next());
+  STRATA_ASSERT(!fills || (entry.index <= state.last_index() && is_missing(entry.index)));
   const std::uint64_t record = record_size(entry.body.size());
   if (!fits(state, record)) {
     if (auto done = cut(); !done) {
@@ -127,12 +151,17 @@ Result<void> Log::append_entry(const Entry& entry, const Marks& marks) {
     }
   }
   RecordHeader header;
+  header.type = type;
   header.body_size = static_cast<std::uint32_t>(entry.body.size());
   header.term = entry.term;
   header.index = entry.index;
   const Position position = state.end;
   put_record(header, entry.body.view(), marks);
-  state.place(entry.index, entry.term, position);
+  if (fills) {
+    state.fill(entry.index, entry.term, position);
+  } else {
+    state.place(entry.index, entry.term, position);
+  }
   return state.buffer.size() >= write_chunk ? flush() : Result<void>();
 }
 
@@ -178,6 +207,7 @@ Result<void> Log::cut() {
     return begun.error();
   }
   state.prepared.pop_front();
+  state.sealed = false;
   state.link = begun->checksum;
   state.end = Position{head.sequence, segment_head_size};
   state.synced = state.end;
@@ -206,6 +236,7 @@ Result<void> Log::restart(EntryId base, const Marks& marks) {
   header.index = base.index;
   put_record(header, {}, marks);
   state.restart(base);
+  state.restart_due = false;
   Result<void> done = flush();
   if (done) {
     done = state.segments.back().file->sync();
@@ -213,32 +244,52 @@ Result<void> Log::restart(EntryId base, const Marks& marks) {
   return done ? done : Result<void>(beyond_repair(done.error()));
 }
 
-// One at a time, each durably: what is left has no gap, wherever the power is lost.
-Result<void> Log::release(LogIndex up_to) {
+// The first index from `from` on whose record stands where it was appended; behind the last when there is none.
+LogIndex Log::first_in_place(LogIndex from) const {
+  while (from <= state_->last_index() && (is_missing(from) || state_->repaired.contains(from))) {
+    from = from.next();
+  }
+  return from;
+}
+
+std::vector<std::string> Log::release(LogIndex up_to) {
   LogState& state = *state_;
+  std::vector<std::string> released;
   if (up_to == LogIndex()) {
-    return {};  // segments of overridden entries alone: without a snapshot they would be missed
+    return released;  // segments of overridden entries alone: without a snapshot they would be missed
   }
   const LogIndex first_needed = std::max(up_to.next(), state.first_index);
-  const std::uint32_t needed =
-      first_needed > state.last_index() ? state.end.segment : state.positions[first_needed - state.first_index].segment;
+  const LogIndex in_place = first_in_place(first_needed);
+  std::uint32_t needed = in_place > state.last_index() ? state.end.segment : state.position_of(in_place).segment;
+  for (auto index = state.repaired.lower_bound(first_needed); index != state.repaired.end(); ++index) {
+    needed = std::min(needed, state.position_of(*index).segment);
+  }
   while (state.segments.front().head.sequence < needed) {
     sometimes(Mark::segment_released);
-    const std::string path = state.segments.front().path;
+    released.push_back(state.segments.front().path);
     state.segments.erase(state.segments.begin());
-    while (!state.positions.empty() && state.positions.front().segment < state.segments.front().head.sequence) {
-      state.positions.pop_front();
-      state.first_index = state.first_index.next();
-    }
-    Result<void> removed = state.files.remove(path);
-    if (removed) {
-      removed = state.files.sync_directory(state.options.directory);
-    }
-    if (!removed) {
-      return beyond_repair(removed.error());
+    forget_released(first_needed);
+  }
+  return released;
+}
+
+// Every entry up to the last one before `first_needed` whose record has gone.
+void Log::forget_released(LogIndex first_needed) {
+  LogState& state = *state_;
+  LogIndex first = state.first_index;
+  const LogIndex end = std::min(first_needed, state.last_index().next());
+  for (LogIndex index = first; index < end; index = index.next()) {
+    const bool gone = state.position_of(index).segment < state.segments.front().head.sequence;
+    if (gone) {
+      first = index.next();
+    } else if (!state.repaired.contains(index)) {
+      break;
     }
   }
-  return {};
+  state.positions.erase(state.positions.begin(),
+                        state.positions.begin() + static_cast<std::ptrdiff_t>(first - state.first_index));
+  state.repaired.erase(state.repaired.begin(), state.repaired.lower_bound(first));
+  state.first_index = first;
 }
 
 LogIndex Log::first_index() const {

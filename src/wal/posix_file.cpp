@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -20,11 +21,13 @@ namespace {
 
 constexpr mode_t file_mode = 0640;
 constexpr mode_t directory_mode = 0750;
+constexpr off_t removal_step = 4 << 20;
 
 ErrorKind kind_of(int code) {
   switch (code) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:  // a limit of the process: room, too, that somebody may grant
       return ErrorKind::no_space;
     case ENOENT:
       return ErrorKind::not_found;
@@ -145,6 +148,10 @@ std::string holder_of(const Descriptor& descriptor) {
   return "process " + std::to_string(process);
 }
 
+Error in_use(const std::string& path, const Descriptor& descriptor) {
+  return {ErrorKind::in_use, path + " is in use by " + holder_of(descriptor)};
+}
+
 Result<void> write_process_id(const Descriptor& descriptor, const std::string& path) {
   const std::string text = std::to_string(::getpid()) + "\n";
   if (::ftruncate(descriptor.get(), 0) == -1 ||
@@ -187,6 +194,8 @@ class PosixFileSystem final : public FileSystem {
  public:
   Result<std::unique_ptr<File>> open(const std::string& path) override { return file("open", path, O_RDWR); }
 
+  Result<std::unique_ptr<File>> open_to_read(const std::string& path) override { return file("open", path, O_RDONLY); }
+
   Result<std::unique_ptr<File>> create(const std::string& path) override {
     return file("create", path, O_RDWR | O_CREAT | O_TRUNC);
   }
@@ -205,10 +214,28 @@ class PosixFileSystem final : public FileSystem {
     return {};
   }
 
+  Result<void> remove_in_steps(const std::string& path) override {
+    struct stat status{};
+    off_t size = ::stat(path.c_str(), &status) == -1 ? 0 : status.st_size;
+    while (size > removal_step && uninterrupted([&] { return ::truncate(path.c_str(), size - removal_step); }) == 0) {
+      size -= removal_step;
+    }
+    return remove(path);
+  }
+
   Result<void> sync_directory(const std::string& path) override { return sync_directory_at(path); }
 
   Result<void> make_directory(const std::string& path) override {
     return make_durable_directory(std::filesystem::path(path).lexically_normal());
+  }
+
+  Result<std::string> mount_of(const std::string& path) override {
+    constexpr unsigned unique_mount_id = 0x4000;  // STATX_MNT_ID_UNIQUE, which Debian 12's headers do not know yet
+    struct statx found{};
+    if (::statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID | unique_mount_id, &found) == -1) {
+      return failure("examine the mount of", path, errno);
+    }
+    return fmt::format("{}:{}/{}", found.stx_dev_major, found.stx_dev_minor, found.stx_mnt_id);
   }
 
   Result<std::vector<std::string>> list(const std::string& path) override {
@@ -228,6 +255,20 @@ class PosixFileSystem final : public FileSystem {
     return names;
   }
 
+  Result<void> look_at_lock(const std::string& path) override {
+    const Result<Descriptor> descriptor = open_descriptor("open", path, O_RDONLY);
+    if (!descriptor) {
+      return descriptor.error().kind == ErrorKind::not_found ? Result<void>() : descriptor.error();
+    }
+    struct flock whole{};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (uninterrupted([&] { return ::fcntl(descriptor->get(), F_OFD_GETLK, &whole); }) == -1) {
+      return failure("examine the lock", path, errno);
+    }
+    return whole.l_type == F_UNLCK ? Result<void>() : in_use(path, *descriptor);
+  }
+
   // A lock of the open file description: it conflicts with any other, of this process as well, and is not lost when
   // another descriptor of the same file is closed.
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
@@ -240,7 +281,7 @@ class PosixFileSystem final : public FileSystem {
     whole.l_whence = SEEK_SET;
     if (uninterrupted([&] { return ::fcntl(descriptor->get(), F_OFD_SETLK, &whole); }) == -1) {
       if (errno == EAGAIN || errno == EACCES) {
-        return Error{ErrorKind::in_use, path + " is in use by " + holder_of(*descriptor)};
+        return in_use(path, *descriptor);
       }
       return failure("lock", path, errno);
     }

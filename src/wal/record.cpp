@@ -104,9 +104,10 @@ Result<CheckedHeader> decode_record_header(BytesView bytes, std::uint32_t identi
   if (Position{raw.segment, raw.offset} != position) {
     return damage("the record was written for another place");
   }
-  const bool known = raw.type == static_cast<std::uint8_t>(RecordType::entry) ||
-                     raw.type == static_cast<std::uint8_t>(RecordType::restart);
-  if (!known || (raw.type != static_cast<std::uint8_t>(RecordType::entry) && raw.body_size != 0) ||
+  constexpr auto restart = static_cast<std::uint8_t>(RecordType::restart);
+  const bool known = raw.type == static_cast<std::uint8_t>(RecordType::entry) || raw.type == restart ||
+                     raw.type == static_cast<std::uint8_t>(RecordType::repair);
+  if (!known || (raw.type == restart && raw.body_size != 0) ||
       (raw.reserved[0] | raw.reserved[1] | raw.reserved[2]) != 0) {
     return Error{ErrorKind::mismatch, "the record is of a kind that a newer version of Strata writes"};
   }

@@ -15,9 +15,12 @@ inline constexpr std::size_t record_header_size = 64;
 inline constexpr std::size_t record_alignment = 8;
 inline constexpr std::uint32_t record_magic = 0x4C415753;  // "SWAL"
 
-// Types 2 to 15 are set aside; see the format's description. A restart says: no entry of the log holds any more, it
-// goes on behind the entry (term, index) that a snapshot holds.
-enum class RecordType : std::uint8_t { entry = 1, restart = 16 };
+// Types 2 to 15 are set aside; see the format's description.
+enum class RecordType : std::uint8_t {
+  entry = 1,
+  restart = 16,  // no entry of the log holds any more, it goes on behind the entry (term, index) that a snapshot holds
+  repair = 17,   // an entry whose own record is damaged: it takes its place, and overrides nothing behind it
+};
 
 struct RecordHeader {
   RecordType type = RecordType::entry;

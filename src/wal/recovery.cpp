@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -12,33 +11,50 @@
 
 namespace strata::wal {
 
-static constexpr std::size_t read_chunk = 1 << 20;
-static constexpr std::size_t probe_chunk = 64 << 10;
-
 Result<std::unique_ptr<LogState>> Recovery::run() {
   state_->identity = identity_of(options().cluster, options().node);
+  synced_mark_ = options().synced;
   const Result<std::vector<std::string>> names = files_.list(options().directory);
   if (!names) {
     return names.error();
   }
-  Result<void> done = open_segments(*names);
-  if (done) {
-    done = tidy_directory(*names);
-  }
-  if (done && state_->segments.empty()) {
-    done = create_first();
-  }
-  if (done) {
-    done = read_segments();
-  }
-  if (done) {
-    done = finish();
+  Result<void> done = read_strictly(*names);
+  const bool unreadable = !done && may_read_on_ && done.error().kind != ErrorKind::mismatch;
+  if (unreadable && options().repairable) {
+    done = read_on(Error(done.error()));
   }
   if (!done) {
     return done.error();
   }
   report();
   return std::move(state_);
+}
+
+Result<void> Recovery::read_strictly(const std::vector<std::string>& names) {
+  Result<void> done = open_segments(names);
+  if (done) {
+    done = tidy_directory(names);
+  }
+  if (done && state_->segments.empty()) {
+    done = create_first();
+  }
+  if (!done) {
+    return done;
+  }
+  may_read_on_ = true;
+  Tail tail;
+  done = read_segments();
+  if (done) {
+    done = examine_end(tail);
+  }
+  if (done) {
+    done = join_snapshot();
+  }
+  if (!done) {
+    return done;
+  }
+  may_read_on_ = false;
+  return finish(tail);
 }
 
 Term Recovery::term_at(LogIndex index) const {
@@ -93,21 +109,28 @@ void Recovery::drop_first() {
 
 // The last segment's records have ended: at the end of the log, at a torn record, or at a damaged one. Everything
 // before the highest synced mark was once on the disk; so what is bad before it has not been torn by a loss of power.
-Result<void> Recovery::finish() {
-  Segment& segment = state_->segments.back();
-  const Result<Tail> tail = examine_tail(segment);
-  if (!tail) {
-    return tail.error();
+// Where there was none, the end of the process can have cut short only what was written last.
+Result<void> Recovery::examine_end(Tail& tail) {
+  const Result<Tail> found = examine_tail(state_->segments.back(), state_->end.offset);
+  if (!found) {
+    return found.error();
   }
-  if (std::max(synced_mark_, tail->synced) > state_->end) {
-    return bad_record(segment, end_reason_);
+  tail = *found;
+  if (tail.synced > Position{}) {
+    sometimes(Mark::record_behind_torn_one);
   }
-  if (auto joined = join_snapshot(); !joined) {
-    return joined;
+  const bool synced_once = std::max(synced_mark_, tail.synced) > state_->end;
+  if (synced_once || (options().only_process_died && tail.last_header > state_->end.offset)) {
+    return bad_record(state_->segments.back(), end_reason_);
   }
-  if (auto done = cut(segment, *tail); !done) {
+  return {};
+}
+
+Result<void> Recovery::finish(const Tail& tail) {
+  if (auto done = cut(state_->segments.back(), tail); !done) {
     return done;
   }
+  state_->vouched = synced_mark_;
   state_->synced = state_->end;
   Recovered& found = state_->recovered;
   // A log that must begin anew still ends, for the segment that is begun next, with what its records say.
@@ -117,39 +140,6 @@ Result<void> Recovery::finish() {
   found.commit_index = std::max(std::min(found.commit_index, found.last_index), snapshot_.index);
   found.segments = state_->segments.size();
   return {};
-}
-
-// Looks for valid records at every place where one can begin: the kernel writes pages in any order, so they may stand
-// behind a torn one. They count for nothing but their synced marks.
-Result<Tail> Recovery::examine_tail(const Segment& segment) const {
-  SegmentReader walk(segment, read_chunk);
-  SegmentReader probe(segment, probe_chunk);
-  Tail tail{state_->end.offset, {}};
-  std::uint64_t skip_to = 0;
-  for (std::uint64_t start = state_->end.offset; start < segment.file_size; start += read_chunk) {
-    const Result<SharedBytes> bytes = walk.bytes(start, read_chunk);
-    if (!bytes) {
-      return bytes.error();
-    }
-    const BytesView view = bytes->view();
-    if (all_zero(view)) {
-      continue;
-    }
-    tail.end = start + view.find_last_not_of('\0') + 1;
-    for (std::size_t i = 0; i + sizeof record_magic <= view.size(); i += record_alignment) {
-      std::uint32_t magic = 0;
-      std::memcpy(&magic, view.data() + i, sizeof magic);
-      if (magic != record_magic || start + i < skip_to) {
-        continue;
-      }
-      if (const Result<CheckedHeader> header = probe.header(start + i)) {
-        sometimes(Mark::record_behind_torn_one);
-        tail.synced = std::max(tail.synced, header->header.marks.synced);
-        skip_to = probe.record(start + i) ? start + i + record_size(header->header.body_size) : skip_to;
-      }
-    }
-  }
-  return tail;
 }
 
 // Makes all behind the last record zero again, and the file as long as it was, before anything is appended: what is

@@ -10,18 +10,16 @@
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "wal/holed_log.hpp"
+#include "wal/inspection.hpp"
+#include "wal/log_reading.hpp"
 #include "wal/log_state.hpp"
 #include "wal/record.hpp"
+#include "wal/record_search.hpp"
 #include "wal/segment.hpp"
 #include "wal/segment_reader.hpp"
 
 namespace strata::wal {
-
-// What stands from a place on that holds no valid record of the chain.
-struct Tail {
-  std::uint64_t end = 0;  // behind the last byte that is not zero
-  Position synced;        // the highest synced mark of the valid records in it
-};
 
 // One opening of the log, from the listing of the directory to a state that may be appended to.
 class Recovery {
@@ -57,12 +55,21 @@ class Recovery {
   Error bad_record(const Segment& segment, const Error& reason) const;
   void report_progress();
 
+  // recovery_damaged.cpp: a damaged log, of which others hold the same entries
+  Result<void> read_on(const Error& reason);
+  Result<void> take_segments(const std::vector<SegmentFile>& found);
+  Result<void> take_segment(const SegmentFile& found);
+  Result<void> take_entries(HoledLog& log, const Inspection& found);
+  Result<void> end_log(const HoledLog& log, const Inspection& found);
+  void report_damage(const HoledLog& log);
+
   // recovery.cpp: how the log ends, and what it begins with
+  Result<void> read_strictly(const std::vector<std::string>& names);
+  Result<void> examine_end(Tail& tail);
   Result<void> join_snapshot();
   Term term_at(LogIndex index) const;
   void drop_first();
-  Result<void> finish();
-  Result<Tail> examine_tail(const Segment& segment) const;
+  Result<void> finish(const Tail& tail);
   Result<void> cut(Segment& segment, const Tail& tail);
   void report() const;
 
@@ -73,8 +80,9 @@ class Recovery {
   std::optional<Term> base_term_{Term(0)};  // of the entry before the first; nothing: it is not known
   std::uint32_t first_sequence_ = 1;
   bool restarted_ = false;                    // by a record
-  Position synced_mark_;                      // the highest of the valid records and heads
+  Position synced_mark_;                      // the highest known: of the options, the valid records and the heads
   Error end_reason_{ErrorKind::damaged, ""};  // why the last segment's records end where they do
+  bool may_read_on_ = false;                  // what failed was reading, of what is there
   std::uint64_t total_bytes_ = 0;             // of all segments
   std::uint64_t reported_bytes_ = 0;
 };

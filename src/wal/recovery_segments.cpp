@@ -19,6 +19,7 @@ Result<void> Recovery::open_segments(const std::vector<std::string>& names) {
     }
     const auto expected = static_cast<std::uint32_t>(state_->segments.size() + first_sequence_);
     if (*sequence != expected) {
+      may_read_on_ = state_->segments.empty();  // it began with a snapshot that is lost
       return damage_at(segment_path(options().directory, expected), 0, LogIndex(0),
                        {ErrorKind::damaged, fmt::format("the segment is missing, but there is {}", name)});
     }
@@ -47,6 +48,7 @@ Result<void> Recovery::open_segment(std::uint32_t sequence) {
   }
   segment.file_size = *size;
   if (auto read = read_head(segment, sequence); !read) {
+    may_read_on_ = true;
     return read;
   }
   total_bytes_ += segment.file_size;

@@ -193,4 +193,14 @@ Error damage_at(const std::string& path, std::uint64_t offset, LogIndex index, c
   return {reason.kind, fmt::format("{}: offset {}, index {}: {}", path, offset, shown, reason.text)};
 }
 
+Result<void> remove_segments(FileSystem& files, const std::string& directory, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths) {
+    if (auto removed = remove_large(files, directory, path, path + ".released" + std::string(temporary_suffix));
+        !removed) {
+      return removed;
+    }
+  }
+  return {};
+}
+
 }  // namespace strata::wal

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <ranges>
 #include <type_traits>
@@ -19,7 +20,7 @@ namespace {
 
 constexpr std::uint32_t snapshot_magic = 0x504E5353;  // "SSNP"
 constexpr std::uint32_t snapshot_version = 1;
-constexpr std::size_t block_content = 64 << 10;
+constexpr std::size_t block_content = SnapshotReader::block_size;
 constexpr std::size_t block_header = 8;
 
 // The head as it stands in the file; the blocks follow.
@@ -55,10 +56,6 @@ std::uint32_t block_checksum(std::uint64_t block, BytesView content) {
   return crc32c_extend(crc32c(front), content);
 }
 
-std::uint64_t place_of(std::uint64_t block) {
-  return sizeof(RawHead) + block * (block_header + block_content);
-}
-
 Error in_file(const std::string& path, const Error& error) {
   return {error.kind, path + ": " + error.text};
 }
@@ -80,15 +77,38 @@ Result<SnapshotFile> check_head(const LogOptions& options, const std::string& pa
     return Error{ErrorKind::mismatch,
                  fmt::format("the snapshot belongs to node {} of cluster {:016x}", raw.node, raw.cluster)};
   }
+  // One in the making has no index in its name.
+  const std::optional<LogIndex> named = snapshot_index(std::string_view(path).substr(path.rfind('/') + 1));
+  if (named.value_or(LogIndex(raw.index)) != LogIndex(raw.index)) {
+    return Error{ErrorKind::damaged, fmt::format("the snapshot's head says that it reaches up to index {}", raw.index)};
+  }
   return SnapshotFile{{LogIndex(raw.index), Term(raw.term)}, raw.size, path};
 }
 
-std::string snapshot_path(const std::string& directory, LogIndex index) {
-  return fmt::format("{}/snapshot-{:020}.snap", directory, index.value);
+// The content of the block, of which `file.size` tells how long it is.
+Result<Bytes> read_block(File& opened, const SnapshotFile& file, std::uint64_t block) {
+  const std::uint64_t size = std::min<std::uint64_t>(block_content, file.size - block * block_content);
+  Bytes bytes(block_header + size, '\0');
+  const Result<std::size_t> read = read_all(opened, SnapshotReader::place_of(block), bytes);
+  if (!read) {
+    return read.error();
+  }
+  ByteReader reader(BytesView(bytes).substr(0, *read));
+  const auto checksum = reader.number<std::uint32_t>();
+  const auto length = reader.number<std::uint32_t>();
+  const BytesView content = reader.raw(size);
+  if (!reader.ok() || length != size || block_checksum(block, content) != checksum) {
+    return Error{ErrorKind::damaged, fmt::format("{}: block {} of the snapshot is damaged", file.path, block)};
+  }
+  return Bytes(content);
 }
 
-bool is_snapshot(const std::string& name) {
-  return name.starts_with("snapshot-") && name.ends_with(".snap");
+constexpr std::string_view name_prefix = "snapshot-";
+constexpr std::string_view name_suffix = ".snap";
+constexpr std::size_t index_digits = 20;
+
+std::string snapshot_path(const std::string& directory, LogIndex index) {
+  return fmt::format("{}/{}{:0{}}{}", directory, name_prefix, index.value, index_digits, name_suffix);
 }
 
 bool is_temporary_snapshot(const std::string& name) {
@@ -96,7 +116,7 @@ bool is_temporary_snapshot(const std::string& name) {
 }
 
 // All of it, from the first block to the last.
-Result<SnapshotFile> verify(FileSystem& files, const LogOptions& options, const std::string& path) {
+Result<SnapshotFile> verify(ReadOnlyFiles& files, const LogOptions& options, const std::string& path) {
   auto reader = SnapshotReader::open(files, options, path);
   if (!reader) {
     return reader.error();
@@ -114,11 +134,26 @@ Result<SnapshotFile> verify(FileSystem& files, const LogOptions& options, const 
 
 }  // namespace
 
+std::optional<LogIndex> snapshot_index(std::string_view name) {
+  if (name.size() != name_prefix.size() + index_digits + name_suffix.size() || !name.starts_with(name_prefix) ||
+      !name.ends_with(name_suffix)) {
+    return std::nullopt;
+  }
+  const char* const digits = name.data() + name_prefix.size();
+  LogIndex index;
+  const auto [end, error] = std::from_chars(digits, digits + index_digits, index.value);
+  return error == std::errc() && end == digits + index_digits ? std::optional(index) : std::nullopt;
+}
+
 // ---- Reading ----
 
-Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(FileSystem& files, const LogOptions& options,
+std::uint64_t SnapshotReader::place_of(std::uint64_t block) {
+  return sizeof(RawHead) + block * (block_header + block_content);
+}
+
+Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(ReadOnlyFiles& files, const LogOptions& options,
                                                              const std::string& path) {
-  Result<std::unique_ptr<File>> opened = files.open(path);
+  Result<std::unique_ptr<File>> opened = files.open_to_read(path);
   if (!opened) {
     return opened.error();
   }
@@ -134,28 +169,11 @@ Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(FileSystem& files, 
   return std::unique_ptr<SnapshotReader>(new SnapshotReader(std::move(*opened), *file));
 }
 
-Result<Bytes> SnapshotReader::read_block(std::uint64_t block) {
-  const std::uint64_t size = std::min<std::uint64_t>(block_content, file_.size - block * block_content);
-  Bytes bytes(block_header + size, '\0');
-  const Result<std::size_t> read = read_all(*opened_, place_of(block), bytes);
-  if (!read) {
-    return read.error();
-  }
-  ByteReader reader(BytesView(bytes).substr(0, *read));
-  const auto checksum = reader.number<std::uint32_t>();
-  const auto length = reader.number<std::uint32_t>();
-  const BytesView content = reader.raw(size);
-  if (!reader.ok() || length != size || block_checksum(block, content) != checksum) {
-    return Error{ErrorKind::damaged, fmt::format("{}: block {} of the snapshot is damaged", file_.path, block)};
-  }
-  return Bytes(content);
-}
-
 Result<Bytes> SnapshotReader::read(std::uint64_t offset, std::size_t max_bytes) {
   STRATA_ASSERT(offset <= file_.size && max_bytes > 0);
   Bytes content;
   while (offset < file_.size && content.size() < max_bytes) {
-    Result<Bytes> block = read_block(offset / block_content);
+    Result<Bytes> block = read_block(*opened_, file_, offset / block_content);
     if (!block) {
       return block.error();
     }
@@ -199,7 +217,8 @@ Result<void> SnapshotWriter::append(BytesView content) {
       }
     }
   }
-  return {};
+  const bool much = (blocks_ - settled_) * block_content >= settle_every;
+  return much ? settle() : Result<void>();
 }
 
 Result<void> SnapshotWriter::write_block() {
@@ -208,18 +227,26 @@ Result<void> SnapshotWriter::write_block() {
   ByteWriter writer(bytes);
   writer.number(block_checksum(blocks_, block_));
   writer.sized(block_);
-  auto written = write_all(*file_, place_of(blocks_), bytes);
+  auto written = write_all(*file_, SnapshotReader::place_of(blocks_), bytes);
   block_.clear();
   ++blocks_;
   return written;
 }
 
-Result<SnapshotFile> SnapshotWriter::finish() {
-  if (!block_.empty()) {
-    if (auto written = write_block(); !written) {
-      return written.error();
+Result<void> SnapshotWriter::settle() {
+  if (auto synced = file_->sync(); !synced) {
+    return synced;
+  }
+  const SnapshotFile so_far{last_included_, size_ - block_.size(), path_};
+  for (; settled_ < blocks_; ++settled_) {
+    if (const Result<Bytes> content = read_block(*file_, so_far, settled_); !content) {
+      return content.error();
     }
   }
+  return {};
+}
+
+Result<void> SnapshotWriter::write_head() {
   RawHead raw{};
   raw.magic = snapshot_magic;
   raw.version = snapshot_version;
@@ -229,26 +256,34 @@ Result<SnapshotFile> SnapshotWriter::finish() {
   raw.term = last_included_.term.value;
   raw.size = size_;
   raw.checksum = checksum_of(raw);
-  Result<void> done = write_all(*file_, 0, view_of(raw));
+  return write_all(*file_, 0, view_of(raw));
+}
+
+Result<SnapshotFile> SnapshotWriter::finish() {
+  Result<void> done = block_.empty() ? Result<void>() : write_block();
   if (done) {
-    done = file_->sync();
+    done = write_head();
+  }
+  if (done) {
+    done = settle();
   }
   if (!done) {
     return done.error();
   }
-  Result<SnapshotFile> verified = verify(files_, options_, path_);
-  if (!verified) {
-    return verified.error();
+  const auto written = SnapshotReader::open(files_, options_, path_);
+  if (!written) {
+    return written.error();
   }
-  verified->path = snapshot_path(options_.directory, last_included_.index);
-  done = files_.rename(path_, verified->path);
+  SnapshotFile file = (*written)->file();
+  file.path = snapshot_path(options_.directory, last_included_.index);
+  done = files_.rename(path_, file.path);
   if (done) {
     done = files_.sync_directory(options_.directory);
   }
   if (!done) {
     return done.error();
   }
-  return verified;
+  return file;
 }
 
 // ---- The store ----
@@ -268,7 +303,11 @@ Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(FileSystem& files, Lo
         return removed.error();
       }
     }
-    if (!is_snapshot(name) || store->kept_.size() == 2) {
+    if (!snapshot_index(name)) {
+      continue;
+    }
+    if (store->kept_.size() == 2) {
+      store->older_.push_back(path);
       continue;
     }
     const Result<SnapshotFile> file = verify(files, store->options_, path);
@@ -296,13 +335,31 @@ Result<void> SnapshotStore::add(SnapshotFile file) {
   std::sort(kept_.begin(), kept_.end(), [](const SnapshotFile& one, const SnapshotFile& other) {
     return one.last_included.index > other.last_included.index;
   });
-  if (kept_.size() <= 2) {
-    return {};
+  if (kept_.size() > 2) {
+    older_.push_back(kept_.back().path);
+    kept_.pop_back();
   }
-  // One that comes back after a loss of power does no harm: it is older than the two that are kept.
-  const std::string oldest = kept_.back().path;
-  kept_.pop_back();
-  return files_.remove(oldest);
+  return remove_older();
+}
+
+// What cannot be removed is left to the next start. What is gone already was taken away by hand.
+Result<void> SnapshotStore::remove_older() {
+  for (const std::string& path : std::exchange(older_, {})) {
+    if (auto removed = remove(path); !removed && removed.error().kind != ErrorKind::not_found) {
+      return removed;
+    }
+  }
+  return {};
+}
+
+Result<void> SnapshotStore::remove(const std::string& path) {
+  return is_read(path) ? files_.remove(path)
+                       : remove_large(files_, options_.directory, path, options_.directory + "/snapshot-gone.tmp");
+}
+
+bool SnapshotStore::is_read(const std::string& path) {
+  std::erase_if(readers_, [](const auto& reader) { return reader.second.expired(); });
+  return std::ranges::any_of(readers_, [&](const auto& reader) { return reader.first == path; });
 }
 
 Result<std::unique_ptr<SnapshotReader>> SnapshotStore::read(EntryId last_included) {
@@ -311,7 +368,11 @@ Result<std::unique_ptr<SnapshotReader>> SnapshotStore::read(EntryId last_include
   if (found == kept_.end()) {
     return Error{ErrorKind::not_found, fmt::format("there is no snapshot up to index {}", last_included.index)};
   }
-  return SnapshotReader::open(files_, options_, found->path);
+  auto reader = SnapshotReader::open(files_, options_, found->path);
+  if (reader) {
+    readers_.emplace_back(found->path, (*reader)->opened_);
+  }
+  return reader;
 }
 
 }  // namespace strata::wal

@@ -4,7 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -16,6 +19,9 @@
 
 namespace strata::wal {
 
+// The index in a snapshot's file name; nothing when it is no such name.
+std::optional<LogIndex> snapshot_index(std::string_view name);
+
 struct SnapshotFile {
   EntryId last_included;
   std::uint64_t size = 0;  // of the content, in bytes
@@ -25,8 +31,13 @@ struct SnapshotFile {
 // Reads parts of a snapshot. What it reads is checked. One thread at a time.
 class SnapshotReader {
  public:
+  // The content stands in blocks of this size, of which each has a checksum.
+  static constexpr std::size_t block_size = 64 << 10;
+  // Where in the file the block number `block`, its checksum included, begins.
+  static std::uint64_t place_of(std::uint64_t block);
+
   // Errors: damaged, mismatch (another node's, or a newer format), io.
-  static Result<std::unique_ptr<SnapshotReader>> open(FileSystem& files, const LogOptions& options,
+  static Result<std::unique_ptr<SnapshotReader>> open(ReadOnlyFiles& files, const LogOptions& options,
                                                       const std::string& path);
 
   const SnapshotFile& file() const { return file_; }
@@ -34,11 +45,11 @@ class SnapshotReader {
   Result<Bytes> read(std::uint64_t offset, std::size_t max_bytes);
 
  private:
+  friend class SnapshotStore;
   SnapshotReader(std::unique_ptr<File> opened, SnapshotFile file)
       : opened_(std::move(opened)), file_(std::move(file)) {}
-  Result<Bytes> read_block(std::uint64_t block);
 
-  std::unique_ptr<File> opened_;
+  std::shared_ptr<File> opened_;
   SnapshotFile file_;
 };
 
@@ -46,36 +57,45 @@ class SnapshotReader {
 // next start removes.
 class SnapshotWriter {
  public:
+  // As it goes, it syncs whenever so many bytes have been written, and reads them back: what is left for the end is
+  // little, and the syncs of other files never wait for much of this one.
+  static constexpr std::uint64_t settle_every = 4 << 20;
+
   // `suffix` keeps apart the files of writers that are there at the same time.
   static Result<std::unique_ptr<SnapshotWriter>> begin(FileSystem& files, const LogOptions& options,
                                                        EntryId last_included, const std::string& suffix);
 
   EntryId last_included() const { return last_included_; }
   std::uint64_t size() const { return size_; }  // so much was appended
+  // May block for a sync.
   Result<void> append(BytesView content);
-  // Syncs, reads everything back, renames, syncs the directory. Blocks for as long as that takes.
+  // Syncs, reads back what has not been yet, renames, syncs the directory. Blocks for as long as that takes.
   Result<SnapshotFile> finish();
 
  private:
   SnapshotWriter(FileSystem& files, LogOptions options, EntryId last_included, std::string path,
                  std::unique_ptr<File> file);
   Result<void> write_block();
+  Result<void> settle();
+  Result<void> write_head();
 
   FileSystem& files_;
   LogOptions options_;
   EntryId last_included_;
   std::string path_;
   std::unique_ptr<File> file_;
-  Bytes block_;  // not yet written
-  std::uint64_t blocks_ = 0;
+  Bytes block_;                // not yet written
+  std::uint64_t blocks_ = 0;   // written
+  std::uint64_t settled_ = 0;  // of these, synced and read back
   std::uint64_t size_ = 0;
 };
 
 // The snapshots of a data directory: the newest, and the one before it for the case that the newest decays.
 class SnapshotStore {
  public:
-  // Reads every snapshot whole; those that are damaged are left out, with a warning, and so are all but the two newest.
-  // Removes temporary files. Errors: io; mismatch, when a file belongs to another node or cluster.
+  // Reads every snapshot whole; those that are damaged are left out, with a warning, and so are all but the two newest,
+  // which the next add() removes. Removes temporary files. Errors: io; mismatch, when a file belongs to another node or
+  // cluster.
   static Result<std::unique_ptr<SnapshotStore>> open(FileSystem& files, LogOptions options, Logger& logger);
 
   // Newest first, at most two.
@@ -85,17 +105,24 @@ class SnapshotStore {
   LogIndex released() const { return kept_.size() < 2 ? LogIndex() : kept_.back().last_included.index; }
 
   Result<std::unique_ptr<SnapshotWriter>> begin(EntryId last_included, const std::string& suffix);
-  // Takes in what a writer has finished, and removes what is older than the two newest.
+  // Takes in what a writer has finished, and removes what is older than the two newest: also what a crash, or the
+  // loss of a removal with the power, left of earlier ones.
   Result<void> add(SnapshotFile file);
-  // The snapshot that reaches up to this entry. not_found: it is not there any more.
+  // The snapshot that reaches up to this entry. not_found: it is not there any more. Can be read to its end though it
+  // is removed meanwhile.
   Result<std::unique_ptr<SnapshotReader>> read(EntryId last_included);
 
  private:
   SnapshotStore(FileSystem& files, LogOptions options) : files_(files), options_(std::move(options)) {}
+  Result<void> remove_older();
+  Result<void> remove(const std::string& path);
+  bool is_read(const std::string& path);
 
   FileSystem& files_;
   LogOptions options_;
   std::vector<SnapshotFile> kept_;
+  std::vector<std::string> older_;                                    // paths of those to be removed
+  std::vector<std::pair<std::string, std::weak_ptr<File>>> readers_;  // by path
 };
 
 }  // namespace strata::wal

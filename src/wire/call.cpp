@@ -18,6 +18,8 @@ struct PartInRaft {
   CallPart operator()(const raft::PreVote&) const { return CallPart::request; }
   CallPart operator()(const raft::PreVoteResponse&) const { return CallPart::answer; }
   CallPart operator()(const raft::TimeoutNow&) const { return CallPart::request; }
+  CallPart operator()(const raft::Introduce&) const { return CallPart::request; }
+  CallPart operator()(const raft::Introduced&) const { return CallPart::answer; }
 };
 
 struct Part {

@@ -24,6 +24,8 @@ enum class Kind : std::uint8_t {
   pre_vote,
   pre_vote_response,
   timeout_now,
+  introduce,
+  introduced,
   forward_sets,
   forward_replies,
   hello,
@@ -46,18 +48,19 @@ class FieldWriter {
     return Kind::request_vote;
   }
   Kind operator()(const raft::RequestVoteResponse& response) {
-    add(response.term, response.vote_granted);
+    add(response.term, response.vote_granted, response.flagged);
     return Kind::request_vote_response;
   }
   Kind operator()(const raft::AppendEntries& append) {
     add(append.term, append.prev_log_index, append.prev_log_term, append.leader_commit, append.leader_durable,
-        append.round);
+        append.round, append.recovering, append.leader_last);
     add_count(append.entries.size());
     return Kind::append_entries;
   }
   Kind operator()(const raft::AppendEntriesResponse& response) {
     add(response.term, response.success, response.round, response.matched, response.written, response.synced,
-        response.conflict_index, response.conflict_term);
+        response.conflict_index, response.conflict_term, response.recovering, response.disk_full,
+        response.missing_first, response.missing_last);
     return Kind::append_entries_response;
   }
   Kind operator()(const raft::ReadIndexRequest& request) {
@@ -82,12 +85,23 @@ class FieldWriter {
     return Kind::pre_vote;
   }
   Kind operator()(const raft::PreVoteResponse& response) {
-    add(response.term, response.asked, response.vote_granted);
+    add(response.term, response.asked, response.vote_granted, response.flagged);
     return Kind::pre_vote_response;
   }
   Kind operator()(const raft::TimeoutNow& order) {
     add(order.term);
     return Kind::timeout_now;
+  }
+  Kind operator()(const raft::Introduce& introduce) {
+    add(introduce.term);
+    add_start(introduce.start, introduce.earlier);
+    add(introduce.replaces);
+    return Kind::introduce;
+  }
+  Kind operator()(const raft::Introduced& answer) {
+    add(answer.term, answer.nonce, static_cast<std::uint8_t>(answer.verdict), answer.directory, answer.silent);
+    add_start(answer.start, answer.earlier);
+    return Kind::introduced;
   }
   Kind operator()(const ForwardSets& forward) {
     add_count(forward.sets.size());
@@ -136,6 +150,13 @@ class FieldWriter {
     add_one(index.has_value());
     if (index) {
       add_one(*index);
+    }
+  }
+  void add_start(const Start& start, const std::vector<std::uint64_t>& earlier) {
+    add(start.directory, start.incarnation, start.nonce);
+    add_count(earlier.size());
+    for (const std::uint64_t nonce : earlier) {
+      add(nonce);
     }
   }
   void add_count(std::size_t count) { out_.number(static_cast<std::uint32_t>(count)); }
@@ -197,6 +218,8 @@ void write_header(Bytes& out, const Header& header) {
   writer.number(header.envelope.cluster.value);
   writer.number(header.envelope.from_incarnation.value);
   writer.number(header.envelope.to_incarnation.value);
+  writer.number(header.envelope.from_nonce);
+  writer.number(header.envelope.to_nonce);
   writer.number(header.fields);
   writer.number(header.entries);
 }
@@ -276,6 +299,8 @@ raft::PreVoteResponse read_pre_vote_response(FieldReader& in) {
   response.term = in.id<Term>();
   response.asked = in.id<Term>();
   response.vote_granted = in.flag();
+  response.flagged = in.flag();
+  in.expect(response.vote_granted || !response.flagged);
   return response;
 }
 
@@ -283,6 +308,8 @@ raft::RequestVoteResponse read_request_vote_response(FieldReader& in) {
   raft::RequestVoteResponse response;
   response.term = in.id<Term>();
   response.vote_granted = in.flag();
+  response.flagged = in.flag();
+  in.expect(response.vote_granted || !response.flagged);
   return response;
 }
 
@@ -296,6 +323,10 @@ raft::AppendEntriesResponse read_append_entries_response(FieldReader& in) {
   response.synced = in.id<LogIndex>();
   response.conflict_index = in.id<LogIndex>();
   response.conflict_term = in.id<Term>();
+  response.recovering = in.id<Incarnation>();
+  response.disk_full = in.flag();
+  response.missing_first = in.id<LogIndex>();
+  response.missing_last = in.id<LogIndex>();
   return response;
 }
 
@@ -312,6 +343,39 @@ raft::ReadIndexResponse read_read_index_response(FieldReader& in) {
   response.id = in.id<raft::ReadId>();
   response.read_index = in.optional_index();
   return response;
+}
+
+// A node that has no data directory has nothing to introduce.
+template <class Message>
+void read_start(FieldReader& in, Message& message) {
+  message.start.directory = in.number();
+  message.start.incarnation = in.id<Incarnation>();
+  message.start.nonce = in.number();
+  const std::size_t count = in.count(sizeof(std::uint64_t));
+  in.expect(message.start.directory != 0 && message.start.nonce != 0 && count < max_nonces);
+  message.earlier.reserve(count);
+  for (std::size_t i = 0; i < count && in.sound(); ++i) {
+    message.earlier.push_back(in.number());
+  }
+}
+
+raft::Introduce read_introduce(FieldReader& in) {
+  raft::Introduce introduce;
+  introduce.term = in.id<Term>();
+  read_start(in, introduce);
+  introduce.replaces = in.number();
+  return introduce;
+}
+
+raft::Introduced read_introduced(FieldReader& in) {
+  raft::Introduced answer;
+  answer.term = in.id<Term>();
+  answer.nonce = in.number();
+  answer.verdict = static_cast<raft::Verdict>(in.byte(0, static_cast<std::uint8_t>(raft::Verdict::outdated)));
+  answer.directory = in.number();
+  answer.silent = in.flag();
+  read_start(in, answer);
+  return answer;
 }
 
 // The data shares the frame's buffer.
@@ -377,6 +441,8 @@ raft::AppendEntries read_append_entries(FieldReader& in, const SharedBytes& fram
   append.leader_commit = in.id<LogIndex>();
   append.leader_durable = in.id<LogIndex>();
   append.round = in.id<raft::Round>();
+  append.recovering = in.id<Incarnation>();
+  append.leader_last = in.id<LogIndex>();
   const std::uint32_t count = in.plain_count();
   read_entries(in, frame, part, count, append);
   return append;
@@ -488,6 +554,10 @@ PeerMessage read_message(Kind kind, FieldReader& in, const SharedBytes& frame, B
       return raft::Message(read_pre_vote_response(in));
     case Kind::timeout_now:
       return raft::Message(raft::TimeoutNow{in.id<Term>()});
+    case Kind::introduce:
+      return raft::Message(read_introduce(in));
+    case Kind::introduced:
+      return raft::Message(read_introduced(in));
   }
   in.expect(false);
   return Hello{};
@@ -512,6 +582,8 @@ Result<Header> read_header(BytesView frame) {
   header.envelope.cluster = ClusterId(in.number<std::uint64_t>());
   header.envelope.from_incarnation = Incarnation(in.number<std::uint64_t>());
   header.envelope.to_incarnation = Incarnation(in.number<std::uint64_t>());
+  header.envelope.from_nonce = in.number<std::uint64_t>();
+  header.envelope.to_nonce = in.number<std::uint64_t>();
   header.fields = in.number<std::uint32_t>();
   header.entries = in.number<std::uint32_t>();
   if (in.remaining() != std::size_t{header.fields} + header.entries || padding != 0) {

@@ -17,7 +17,7 @@
 
 namespace strata::wire {
 
-inline constexpr std::uint16_t peer_protocol_version = 2;
+inline constexpr std::uint16_t peer_protocol_version = 6;
 
 // A frame, little-endian:
 //    0  u32  magic
@@ -30,9 +30,11 @@ inline constexpr std::uint16_t peer_protocol_version = 2;
 //   16  u64  cluster
 //   24  u64  incarnation of the sender
 //   32  u64  incarnation of the receiver
-//   40  u32  length of the fields
-//   44  u32  length of the entries
-//   48       fields: the numbers of the message in the order of its members, strings and lists with a 32-bit count
+//   40  u64  nonce of the sender's start
+//   48  u64  nonce of the receiver's
+//   56  u32  length of the fields
+//   60  u32  length of the entries
+//   64       fields: the numbers of the message in the order of its members, strings and lists with a 32-bit count
 //            before them, optional members with a byte 0 or 1 before them
 //            entries: AppendEntries only; bodies as base/entry.hpp has them, each with its own checksum, which is why
 //            the frame's checksum leaves them out
@@ -41,8 +43,8 @@ struct PeerHeader {
   static constexpr std::uint32_t magic = 0x50545253;  // "SRTP"
   static constexpr std::size_t checksum_at = 4;
   static constexpr std::size_t covered_from = 8;
-  static constexpr std::size_t fields_length_at = 40;
-  static constexpr std::size_t size = 48;
+  static constexpr std::size_t fields_length_at = 56;
+  static constexpr std::size_t size = 64;
 };
 
 // What every message between members begins with. A receiver refuses (and logs) a message of another version, cluster
@@ -52,8 +54,11 @@ struct PeerEnvelope {
   NodeId from;
   NodeId to;
   Incarnation from_incarnation;
-  Incarnation to_incarnation;  // the newest that the sender has heard of; 0: none yet. Others than the receiver's own
-                               // are stale answers to an earlier life of it
+  Incarnation to_incarnation;    // the newest that the sender has heard of; 0: none yet. Others than the receiver's own
+                                 // are stale answers to an earlier life of it
+  std::uint64_t from_nonce = 0;  // of its start: each data directory counts its incarnations from 1, and a copy of one
+                                 // goes on from the same number (base/membership.hpp)
+  std::uint64_t to_nonce = 0;    // of the start that the sender has recorded; 0: none yet
 };
 
 // SETs that a follower passes to the leader. Ids are the sender's own, fresh within its incarnation.

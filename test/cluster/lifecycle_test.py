@@ -1,5 +1,8 @@
 """Starting, stopping and dying: everything acknowledged is there afterwards, and exit statuses say what happened."""
 
+import contextlib
+import os
+import subprocess
 import time
 import unittest
 
@@ -116,6 +119,23 @@ class Lifecycle(ClusterTest):
         cluster.nodes[1].kill()
         self.restart(cluster)
         self.assert_all_there(cluster, entries)
+
+    def test_a_node_whose_log_nobody_reads_serves_and_ends(self):
+        cluster = self.cluster(size=1)
+        node = cluster.nodes[1]
+        self.assertEqual(node.stop(), 0)
+        reader, full = os.pipe()
+        os.set_blocking(full, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(full, bytes(4096))
+        os.set_blocking(full, True)
+        node.process = subprocess.Popen(node.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=full)
+        os.close(full)
+        cluster.wait_writable()
+        self.assertIsNotNone(cluster.client(1).set(b"unread", b"1"))
+        self.assertEqual(node.stop(), 0)
+        os.close(reader)
 
     def test_idle_nodes_use_hardly_any_cpu(self):
         cluster = self.cluster()

@@ -162,7 +162,8 @@ class Protocol(ClusterTest):
     def test_status_has_the_fields_of_the_contract_on_every_node(self):
         fields = {"id": int, "version": str, "generation": int, "members": list, "role": str, "leader": int, "term": int,
                   "commit": int, "applied": int, "first": int, "written": int, "synced": int, "durable": int,
-                  "snapshot": int, "keys": int, "ack": str, "fsync_interval_us": int, "at_risk": dict, "fsync_us": dict,
+                  "snapshot": int, "admission": str, "waits_for": list, "keys": int, "ack": str,
+                  "fsync_interval_us": int, "at_risk": dict, "fsync_us": dict,
                   "peers": list, "uptime_s": (int, float), "traffic": dict}
         leader = self.nodes.wait_leader()
         for number in self.nodes.nodes:

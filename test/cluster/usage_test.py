@@ -31,7 +31,7 @@ class Usage(unittest.TestCase):
                     self.assertEqual(done.stdout, "")
 
     def test_help_and_version_are_data_with_status_0(self):
-        for program in ("kv-node", "kv-cli", "bench/load"):
+        for program in ("kv-node", "kv-cli", "kv-wal", "bench/load"):
             for flag in ("--help", "--version"):
                 with self.subTest(program=program, flag=flag):
                     done = run(program, flag)

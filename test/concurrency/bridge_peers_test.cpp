@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
 #include <filesystem>
@@ -36,6 +37,10 @@ class Directory {
 class Member {
  public:
   Member(const Directory& directory, std::uint16_t id, Incarnation incarnation, actors::MailboxLimits limits = {})
+      : Member(directory, id, Start{0, incarnation}, {}, limits) {}
+  // `known`: of the other.
+  Member(const Directory& directory, std::uint16_t id, const Start& start, const std::vector<KnownMember>& known,
+         actors::MailboxLimits limits = {}, const std::function<void(PeerTransportOptions&)>& adjust = {})
       : raft_(loop_.executor(), limits),
         front_end_(loop_.executor(), limits),
         other_(static_cast<std::uint16_t>(3 - id)) {
@@ -47,11 +52,14 @@ class Member {
     options.hello.client_endpoints = {"tcp://host:" + std::to_string(id)};
     options.hello_interval = std::chrono::milliseconds(200);
     options.silence = std::chrono::milliseconds(500);
+    if (adjust) {
+      adjust(options);
+    }
     loop_.call([&] {
       auto opened = PeerTransport::open(context_, loop_.executor(), options, logger_);
       STRATA_ASSERT(opened.has_value());
       transport_ = std::move(*opened);
-      transport_->start(incarnation, raft_, front_end_);
+      transport_->start(start, known, raft_, front_end_);
     });
   }
 
@@ -236,6 +244,55 @@ TEST_CASE("a member that comes back with an earlier incarnation is refused") {
   }
   Member two(directory, 2, Incarnation(1));
   CHECK(two.send_until(vote_request, [&] { return one.logger().has("it is of incarnation 1 of its sender"); }));
+}
+
+TEST_CASE("a start is heard once it was said to be recorded; until then it can introduce itself") {
+  Directory directory;
+  const Start start_of_1{11, Incarnation(1), 21};
+  const Start first{12, Incarnation(1), 22};
+  const Start next{12, Incarnation(2), 23};
+  const std::vector<KnownMember> knows_1{{NodeId(1), start_of_1, Term()}};
+  Member one(directory, 1, start_of_1, {{NodeId(2), first, Term()}});
+  {
+    Member two(directory, 2, first, knows_1);
+    CHECK(reaches(one, two));
+    CHECK(reaches(two, one));
+  }
+  Member two(directory, 2, next, knows_1);
+  const auto asks_again = [](const raft::RequestVote& vote) { return vote.term == Term(5); };
+  CHECK(two.send_until(raft::Message(raft::RequestVote{Term(5), LogIndex(2), Term(3)}),
+                       [&] { return one.logger().has("of a start of node 2 that is not recorded, incarnation 2"); }));
+  CHECK_FALSE(one.raft_got<raft::RequestVote>(asks_again));
+  CHECK(two.send_until(raft::Message(raft::Introduce{Term(1), next, 0, {22}}), [&] {
+    return one.raft_got<raft::Introduce>([&](const raft::Introduce& got) { return got.start == next; });
+  }));
+  const raft::Introduced recorded{Term(1), next.nonce, raft::Verdict::recorded, next.directory, false, start_of_1};
+  CHECK(one.send_until(raft::Message(recorded), [&] {
+    return two.raft_got<raft::Introduced>(
+        [](const raft::Introduced& got) { return got.verdict == raft::Verdict::recorded; });
+  }));
+  CHECK(reaches(two, one));
+  CHECK(reaches(one, two));
+}
+
+TEST_CASE("a member that stops because the other disagrees has told it why, although its first hello was refused") {
+  Directory directory;
+  const Start start_of_1{11, Incarnation(1), 21};
+  const Start first{12, Incarnation(1), 22};
+  const Start next{12, Incarnation(2), 23};
+  Member one(directory, 1, start_of_1, {{NodeId(2), first, Term()}});
+  {
+    std::atomic<bool> outvoted = false;
+    Member two(directory, 2, next, {{NodeId(1), start_of_1, Term()}}, {}, [&](PeerTransportOptions& options) {
+      options.hello.max_sessions = 7;
+      options.hello_interval = std::chrono::hours(1);
+      options.on_disagreement = [&](const Error&) { outvoted = true; };
+    });
+    CHECK(one.wait_for([&] { return one.logger().has("of a start of node 2 that is not recorded"); }));
+    const raft::Introduced recorded{Term(1), next.nonce, raft::Verdict::recorded, next.directory, false, start_of_1};
+    CHECK(one.send_until(raft::Message(recorded), [&] { return outvoted.load(); }));
+  }
+  CHECK(one.wait_for([&] { return one.logger().has("member 2 disagrees: --max-sessions is 7 there"); }));
 }
 
 TEST_CASE("what is not a message between members is refused and harms no member") {

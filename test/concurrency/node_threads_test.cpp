@@ -78,7 +78,7 @@ class Node : public actors::PeerTransport {
   bool up() const { return up_; }
 
   // Whatever becomes of it: the network may lose a message, and a node that stops takes none.
-  void deliver(NodeId from, wire::PeerMessage message);
+  void deliver(const Node& from, wire::PeerMessage message);
   actors::PostResult request(wire::ClientRequest request);
   void set_fsync_interval(Duration interval) { actors_->set_fsync_interval(interval); }
 
@@ -149,7 +149,8 @@ Node::Node(Cluster& cluster, NodeId id) : cluster_(cluster), id_(id), random_(id
   actors::NodeOptions options;
   options.raft.self = id;
   options.raft.members = Cluster::members();
-  options.log = {.directory = "data", .segment_size = 64 << 10, .cluster = ClusterId(7), .node = id};
+  options.log = {
+      .directory = "data", .segment_size = 64 << 10, .cluster = ClusterId(7), .node = id, .repairable = true};
   options.front_end.self = id;
   auto directory = wal::open_data_directory(files_, options.log, logger_);
   REQUIRE(directory.has_value());
@@ -170,23 +171,24 @@ Node::Node(Cluster& cluster, NodeId id) : cluster_(cluster), id_(id), random_(id
 
 void Node::send(std::vector<actors::PeerSend> batch) {
   for (actors::PeerSend& send : batch) {
-    cluster_.node(send.to.value - 1U).deliver(id_, std::move(send.message));
+    cluster_.node(send.to.value - 1U).deliver(*this, std::move(send.message));
   }
 }
 
-void Node::deliver(NodeId from, wire::PeerMessage message) {
+void Node::deliver(const Node& from, wire::PeerMessage message) {
   if (!up_) {
     return;
   }
   const std::size_t bytes = wire::size_of(message);
   if (auto* of_raft = std::get_if<raft::Message>(&message)) {
     actors::PeerMessages messages;
-    messages.messages.push_back({from, std::move(*of_raft)});
+    messages.messages.push_back({from.id_, std::move(*of_raft), from.actors_->start_of_node().nonce});
     actors_->raft().post(actors::RaftMessage(std::move(messages)), bytes);
   } else if (auto* sets = std::get_if<wire::ForwardSets>(&message)) {
-    actors_->front_end().post(actors::FrontEndMessage(actors::ForwardedFrom{from, std::move(*sets)}), bytes);
+    actors_->front_end().post(actors::FrontEndMessage(actors::ForwardedFrom{from.id_, std::move(*sets)}), bytes);
   } else if (auto* replies = std::get_if<wire::ForwardReplies>(&message)) {
-    actors_->front_end().post(actors::FrontEndMessage(actors::ForwardAnswersFrom{from, std::move(*replies)}), bytes);
+    actors_->front_end().post(actors::FrontEndMessage(actors::ForwardAnswersFrom{from.id_, std::move(*replies)}),
+                              bytes);
   }
 }
 

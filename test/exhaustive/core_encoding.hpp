@@ -40,8 +40,12 @@ namespace strata::raft {
 // encodes (it keeps a copy of the log and compares).
 struct CoreEncoding {
   static void encode(const Core& core, exhaustive::Encoder& out);
+  static void encode_neighbours(const Core& core, exhaustive::Encoder& out);
   // When the election timer of a follower or candidate is due.
   static TimePoint election_due(const Core& core);
+  // Whether the core makes its start known again and again; and that the time for it has come.
+  static bool introduces(const Core& core) { return core.introductions_due() != TimePoint::max(); }
+  static void make_introductions_due(Core& core) { core.introductions_due_ = core.now_; }
   // The number of the newest Output::append.
   static WriteId last_write(const Core& core) { return core.last_write_; }
 };

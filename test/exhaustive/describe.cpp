@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cstddef>
 #include <type_traits>
 #include <variant>
 
@@ -34,6 +36,18 @@ std::string words(const raft::AppendEntriesResponse& response) {
   }
   return fmt::format("rejection(term {}, conflict {} of term {})", response.term, response.conflict_index,
                      response.conflict_term);
+}
+
+std::string words(const raft::Introduce& introduce) {
+  const strata::Start& start = introduce.start;
+  return fmt::format("Introduce(term {}, directory {}, incarnation {}, nonce {}, in the place of directory {})",
+                     introduce.term, start.directory, start.incarnation, start.nonce, introduce.replaces);
+}
+
+std::string words(const raft::Introduced& answer) {
+  constexpr std::array verdicts{"recorded", "known by another directory", "outdated"};
+  return fmt::format("{}(term {}, nonce {}, directory {}{})", verdicts[static_cast<std::size_t>(answer.verdict)],
+                     answer.term, answer.nonce, answer.directory, answer.silent ? ", is silent itself" : "");
 }
 
 template <class M>
@@ -70,6 +84,10 @@ std::string words(const NodeStates& nodes, Event event) {
       return "process dies and starts again";
     case Happening::power_lost:
       return fmt::format("machine loses power and starts again, {} unsynced writes kept", event.number());
+    case Happening::disk_lost:
+      return "loses its disk and starts again, to rejoin";
+    case Happening::introduces:
+      return "introduces itself";
   }
   return {};
 }
@@ -87,6 +105,9 @@ std::string describe(const Machine& machine) {
     role = "leads";
   } else if (core.role() == raft::Role::follower) {
     role = core.leader() == NodeId(0) ? "follows nobody" : fmt::format("follows {}", core.leader());
+  }
+  if (core.is_silent()) {
+    role = core.admission() == Admission::member ? "is turned away" : "waits to be admitted";
   }
   std::string log;
   for (const Slot& slot : machine.log()) {

@@ -24,6 +24,22 @@ void encode_log(const std::vector<Entry>& log, Encoder& out) {
   }
 }
 
+void encode_state(const std::optional<raft::HardState>& hard_state, Encoder& out) {
+  out.number(hard_state ? hard_state->term.value + 1 : 0);
+  out.number(hard_state ? hard_state->vote : NodeId(0));
+}
+
+void encode_known(const std::vector<KnownMember>& members, Encoder& out) {
+  out.number(members.size());
+  for (const auto& [node, start, term] : members) {
+    out.number(node);
+    out.number(start.directory);
+    out.number(start.incarnation);
+    out.number(start.nonce);
+    out.number(term);
+  }
+}
+
 void encode_write(const Disk::Write& write, raft::WriteId last_write, Encoder& out) {
   out.number(last_write.value - write.append.id.value);
   out.number(write.append.entries.front().index);
@@ -64,18 +80,36 @@ std::vector<raft::Outgoing> Disk::take_messages() {
   return messages;
 }
 
-raft::Event Disk::work() {
+std::vector<raft::Event> Disk::work() {
   Job job = std::move(queue_.front());
   queue_.erase(queue_.begin());
-  if (const auto* hard_state = std::get_if<raft::HardState>(&job)) {
-    saved_ = *hard_state;
-    return raft::HardStateSaved{*hard_state};
+  if (auto* state = std::get_if<State>(&job)) {
+    return save(std::move(*state));
   }
   auto& write = std::get<Write>(job);
   override_from(log_, write.append.entries);
   commit_index_ = std::max(commit_index_, write.commit_index);
   unsynced_.push_back(std::move(write));
-  return raft::Persisted{unsynced_.back().append.id, Durability::written};
+  return {raft::Persisted{unsynced_.back().append.id, Durability::written}};
+}
+
+std::vector<raft::Event> Disk::save(State state) {
+  std::vector<raft::Event> events;
+  if (state.hard_state) {
+    saved_ = *state.hard_state;
+    events.emplace_back(raft::HardStateSaved{saved_});
+  }
+  if (state.record) {
+    known_ = std::move(state.record->members);
+    admission_ = state.record->admission;
+    events.emplace_back(raft::Recorded{state.record->id});
+  }
+  return events;
+}
+
+bool Disk::knows(NodeId member, std::uint64_t nonce) const {
+  return std::ranges::any_of(
+      known_, [&](const KnownMember& known) { return known.node == member && known.start.nonce == nonce; });
 }
 
 raft::Event Disk::sync(std::size_t writes) {
@@ -96,15 +130,23 @@ void Disk::lose_memory() {
   }
 }
 
-void Disk::lose_power(std::size_t kept) {
+void Disk::lose_power(std::size_t kept, bool recovering) {
+  recovering_ = recovering_ || recovering;
   unsynced_.resize(kept);
   lose_memory();
   log_ = synced_;
   commit_index_ = synced_commit_index_;
 }
 
-raft::Restored Disk::restored() const {
+raft::Restored Disk::restored(const strata::Start& start, const std::vector<std::uint64_t>& earlier_nonces) const {
   raft::Restored restored;
+  restored.directory = start.directory;
+  restored.nonce = start.nonce;
+  restored.earlier_nonces = earlier_nonces;
+  restored.admission = admission_;
+  restored.members = known_;
+  restored.standing = recovering_ ? Standing::recovering : Standing::sound;
+  restored.incarnation = start.incarnation;
   restored.hard_state = saved_;
   restored.last_index = LogIndex(log_.size());
   restored.commit_index = std::min(commit_index_, restored.last_index);
@@ -118,8 +160,10 @@ raft::Restored Disk::restored() const {
 }
 
 void Disk::encode(raft::WriteId last_write, Encoder& out) const {
-  out.number(saved_.term);
-  out.number(saved_.vote);
+  encode_state(saved_, out);
+  encode_known(known_, out);
+  out.number(static_cast<std::uint64_t>(admission_));
+  out.number(recovering_ ? 1 : 0);
   encode_log(log_, out);
   out.number(commit_index_);
   encode_log(synced_, out);
@@ -131,9 +175,10 @@ void Disk::encode(raft::WriteId last_write, Encoder& out) const {
   out.number(queue_.size());
   for (const Job& job : queue_) {
     out.number(job.index());
-    if (const auto* hard_state = std::get_if<raft::HardState>(&job)) {
-      out.number(hard_state->term);
-      out.number(hard_state->vote);
+    if (const auto* state = std::get_if<State>(&job)) {
+      encode_state(state->hard_state, out);
+      out.number(state->record ? static_cast<std::uint64_t>(state->record->admission) + 1 : 0);
+      encode_known(state->record ? state->record->members : std::vector<KnownMember>(), out);
     } else if (const auto* write = std::get_if<Write>(&job)) {
       encode_write(*write, last_write, out);
     } else {

@@ -17,6 +17,8 @@ enum class Happening : std::uint8_t {
   disk_synced,  // number: how many of the unsynced writes the sync covers
   process_dies,
   power_lost,  // number: how many of the unsynced writes are there nevertheless
+  disk_lost,   // the node comes back with an empty one, and rejoins
+  introduces,  // the node makes its start known to those who have not recorded it
 };
 
 // 31 bits, so that there is room beside it.

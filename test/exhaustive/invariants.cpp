@@ -80,13 +80,17 @@ std::optional<std::string> uncommitted(const Machine& leader, LogIndex index, st
   const Slot slot = leader.log()[index.value - 1];
   const bool synced = leader.core().config().ack == Durability::synced;
   const auto holders = std::ranges::count_if(members, [&](const Machine* member) {
+    if (member->core().standing() == Standing::recovering) {
+      return true;  // it may have held the entry, and helps to elect nobody who does not
+    }
     const auto& log = synced ? member->disk().synced() : member->disk().written();
     return log.size() >= index.value && slot_of(log[index.value - 1]) == slot;
   });
   if (static_cast<std::size_t>(holders) >= raft::majority(members.size())) {
     return std::nullopt;
   }
-  return fmt::format("a leader counted entry {} as committed, and the disks of {} hold it", index, holders);
+  return fmt::format("a leader counted entry {} as committed, and {} members hold it or are recovering", index,
+                     holders);
 }
 
 }  // namespace strata::exhaustive

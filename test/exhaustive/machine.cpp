@@ -28,18 +28,35 @@ raft::Config config_of(const Scope& scope, NodeId self) {
   // They prevent elections that do no harm, so without them more can happen.
   config.pre_vote = false;
   config.check_quorum = false;
+  config.watch_disk = false;
   return config;
 }
 
-wire::PeerGate gate_of(const raft::Config& config, Incarnation incarnation) {
-  std::vector<NodeId> peers = config.members;
-  std::erase(peers, config.self);
-  return {ClusterId(1), config.self, incarnation, peers};
+wire::PeerGate gate_of(const raft::Core& core, const strata::Start& start) {
+  std::vector<NodeId> peers = core.config().members;
+  std::erase(peers, core.config().self);
+  return {ClusterId(1), core.config().self, start, peers, core.known_members()};
+}
+
+// In a scope in which disks are lost, everybody begins with having recorded everybody's first start.
+strata::Start first_start(const Scope& scope) {
+  return scope.disk_losses > 0 ? strata::Start{1, Incarnation(1), 1} : strata::Start{0, Incarnation(1), 0};
+}
+
+std::vector<KnownMember> known_at_first(const Scope& scope, NodeId self) {
+  std::vector<KnownMember> known;
+  known.reserve(scope.nodes);
+  for (const NodeId member : members_of(scope)) {
+    if (member != self && scope.disk_losses > 0) {
+      known.push_back({member, first_start(scope), Term()});
+    }
+  }
+  return known;
 }
 
 // Differs from life to life, as the random numbers of a real node do. Timers are the same whatever is drawn.
-std::uint64_t random_of(Incarnation incarnation) {
-  return incarnation.value << 8;
+std::uint64_t random_of(std::uint64_t life) {
+  return life << 8;
 }
 
 }  // namespace
@@ -51,21 +68,19 @@ Slot slot_of(const Entry& entry) {
 
 Machine::Machine(const Scope& scope, NodeId self)
     : self_(self),
-      core_(config_of(scope, self), raft::Restored(), now_, random_of(incarnation_)),
-      gate_(gate_of(core_.config(), incarnation_)) {}
+      start_(first_start(scope)),
+      disk_(known_at_first(scope, self)),
+      core_(config_of(scope, self), disk_.restored(start_, earlier_nonces_), now_, random_of(life_)),
+      gate_(gate_of(core_, start_)) {}
 
 Outcome Machine::apply(Event event, Packets& packets) {
   outcome_ = Outcome();
   packets_ = &packets;
   const bool prompt = disk_.idle() && !event.stalled();
   switch (event.what()) {
-    case Happening::message: {
-      const Packet& packet = packets[event.number()];
-      if (!gate_.refuse(packet.envelope)) {
-        step(raft::Received{packet.envelope.from, packet.message});
-      }
+    case Happening::message:
+      receive(packets[event.number()]);
       break;
-    }
     case Happening::election_due:
       ++spent_.elections;
       now_ = std::max(now_, raft::CoreEncoding::election_due(core_));
@@ -85,7 +100,7 @@ Outcome Machine::apply(Event event, Packets& packets) {
       step(raft::Read{raft::ReadId(spent_.reads)});
       break;
     case Happening::disk_works:
-      step(disk_.work());
+      work_disk();
       break;
     case Happening::disk_synced:
       step(disk_.sync(event.number()));
@@ -97,8 +112,15 @@ Outcome Machine::apply(Event event, Packets& packets) {
       break;
     case Happening::power_lost:
       ++spent_.power_losses;
-      disk_.lose_power(event.number());
+      disk_.lose_power(event.number(), core_.config().ack == Durability::written);
       restart();
+      break;
+    case Happening::disk_lost:
+      lose_disk();
+      break;
+    case Happening::introduces:
+      raft::CoreEncoding::make_introductions_due(core_);
+      step(raft::TimePassed{});
       break;
   }
   if (prompt) {
@@ -108,6 +130,12 @@ Outcome Machine::apply(Event event, Packets& packets) {
   }
   check_log();
   return std::exchange(outcome_, Outcome());
+}
+
+void Machine::receive(const Packet& packet) {
+  if (!gate_.refuse(packet.envelope, is_introduction(packet.message))) {
+    step(raft::Received{packet.envelope.from, packet.message, packet.envelope.from_nonce});
+  }
 }
 
 void Machine::step(raft::Event event) {
@@ -127,8 +155,8 @@ void Machine::step(raft::Event event) {
 
 // In the order of Output's fields, as every driver must.
 void Machine::take(raft::Output& out) {
-  if (out.hard_state) {
-    disk_.enqueue(*out.hard_state);
+  if (out.hard_state || out.record) {
+    disk_.enqueue(Disk::State{out.hard_state, std::move(out.record)});
   }
   if (out.append) {
     append(*out.append);
@@ -141,6 +169,9 @@ void Machine::take(raft::Output& out) {
     disk_.enqueue(std::move(out.send_after_hard_state));
   }
   release_messages();
+  if (out.sound_again) {
+    disk_.note_sound();
+  }
   commit(out.committed);
   end_reads(out);
   if (core_.leading() && (led_.empty() || led_.back() != core_.hard_state().term)) {
@@ -150,6 +181,10 @@ void Machine::take(raft::Output& out) {
 
 void Machine::send(const raft::Outgoing& outgoing) {
   check_promises(outgoing);
+  check_admission(outgoing);
+  if (is_introduction(outgoing.message)) {
+    gate_.sends(outgoing.to, outgoing.message);
+  }
   outcome_.sent.push_back(packets_->add(gate_.envelope_to(outgoing.to), outgoing.message));
 }
 
@@ -159,17 +194,45 @@ void Machine::release_messages() {
   }
 }
 
-void Machine::finish_disk() {
-  while (!disk_.idle()) {
-    step(disk_.has_jobs() ? disk_.work() : disk_.sync(disk_.unsynced()));
+void Machine::work_disk() {
+  for (raft::Event& event : disk_.work()) {
+    step(std::move(event));
   }
 }
 
+void Machine::finish_disk() {
+  while (!disk_.idle()) {
+    if (disk_.has_jobs()) {
+      work_disk();
+    } else {
+      step(disk_.sync(disk_.unsynced()));
+    }
+  }
+}
+
+void Machine::lose_disk() {
+  ++spent_.disk_losses;
+  // Its own vote is of no use to anybody now: what was sent before is not taken any more, and it does not lead.
+  if (told_.vote != NodeId(0) && told_.vote != self_) {
+    told_lost_ = told_;
+  }
+  told_ = {};
+  disk_ = Disk({}, Admission::rejoining);
+  start_ = {start_.directory + 1, Incarnation(0), 0};
+  earlier_nonces_.clear();
+  restart();
+}
+
 void Machine::restart() {
-  incarnation_ = incarnation_.next();
+  ++life_;
+  if (start_.nonce != 0) {
+    earlier_nonces_.insert(earlier_nonces_.begin(), start_.nonce);
+  }
+  start_.incarnation = start_.incarnation.next();
+  start_.nonce = start_.directory != 0 ? life_ : 0;
   const raft::Config config = core_.config();
-  core_ = raft::Core(config, disk_.restored(), now_, random_of(incarnation_));
-  gate_ = gate_of(config, incarnation_);
+  core_ = raft::Core(config, disk_.restored(start_, earlier_nonces_), now_, random_of(life_));
+  gate_ = gate_of(core_, start_);
   reads_.clear();
   log_.clear();
   for (const Entry& entry : disk_.written()) {
@@ -231,6 +294,9 @@ std::vector<Event> Machine::own_events(const Scope& scope) const {
       events.emplace_back(Happening::heartbeat_due, 0);
     }
   }
+  if (raft::CoreEncoding::introduces(core_)) {
+    events.emplace_back(Happening::introduces, 0);
+  }
   if (disk_.has_jobs()) {
     events.emplace_back(Happening::disk_works, 0);
   }
@@ -243,8 +309,12 @@ std::vector<Event> Machine::own_events(const Scope& scope) const {
 void Machine::encode(Encoder& out) const {
   raft::CoreEncoding::encode(core_, out);
   disk_.encode(raft::CoreEncoding::last_write(core_), out);
+  out.number(life_);
   for (const NodeId member : core_.config().members) {
-    out.number(member == self_ ? incarnation_ : gate_.newest(member));
+    if (member != self_) {
+      out.number(gate_.newest(member));
+      out.number(gate_.envelope_to(member).to_nonce);
+    }
   }
   out.number(log_.size());
   for (const auto& [term, checksum] : log_) {
@@ -264,13 +334,15 @@ void Machine::encode(Encoder& out) const {
   }
   out.number(told_.term);
   out.number(told_.vote);
+  out.number(told_lost_.term);
+  out.number(told_lost_.vote);
   out.number(reads_.size());
   for (const auto& [id, floor] : reads_) {
     out.number(id);
     out.number(floor);
   }
-  for (const std::uint32_t spent :
-       {spent_.elections, spent_.commands, spent_.reads, spent_.crashes, spent_.power_losses, spent_.stalls}) {
+  for (const std::uint32_t spent : {spent_.elections, spent_.commands, spent_.reads, spent_.crashes,
+                                    spent_.power_losses, spent_.disk_losses, spent_.stalls}) {
     out.number(spent);
   }
 }

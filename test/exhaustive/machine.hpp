@@ -33,6 +33,7 @@ struct Spent {
   std::uint32_t reads = 0;
   std::uint32_t crashes = 0;
   std::uint32_t power_losses = 0;
+  std::uint32_t disk_losses = 0;
   std::uint32_t stalls = 0;
 };
 
@@ -64,11 +65,14 @@ class Machine {
   void encode(Encoder& out) const;
 
  private:
+  void receive(const Packet& packet);
   void step(raft::Event event);
   void take(raft::Output& out);
   void send(const raft::Outgoing& outgoing);
   void release_messages();
+  void work_disk();
   void finish_disk();
+  void lose_disk();
   void restart();
   void serve_fetch(const raft::Fetch& fetch);
   void append(const raft::Append& append);
@@ -81,21 +85,26 @@ class Machine {
   void check_disk();
   void check_log();
   void check_promises(const raft::Outgoing& outgoing);
+  void check_vote(raft::HardState told);
+  void check_admission(const raft::Outgoing& outgoing);
   void check_restart();
   void check_counted();
 
   NodeId self_;
-  Incarnation incarnation_{1};
+  strata::Start start_;  // of this life; a directory is named by how many the node has had, 0: disks have no names
+  std::vector<std::uint64_t> earlier_nonces_;  // of this directory's starts before it, the newest first
+  std::uint64_t life_ = 1;
   TimePoint now_;
-  raft::Core core_;
   Disk disk_;
+  raft::Core core_;
   wire::PeerGate gate_;
 
   std::vector<Slot> log_;  // what the core was told or made to append
   std::vector<std::pair<Slot, Term>> committed_;
   LogIndex handed_out_;  // in this life, or known from the disk
   std::vector<Term> led_;
-  raft::HardState told_;                                  // the newest term in a message, and the vote in it
+  raft::HardState told_;       // the newest term in a message since the disk is there, and the vote in it
+  raft::HardState told_lost_;  // the newest vote for another that went with a disk
   std::vector<std::pair<raft::ReadId, LogIndex>> reads_;  // that wait, and the index that each must not miss
   Spent spent_;
 

@@ -83,6 +83,7 @@ void add_options(CLI::App& app, Command& command) {
   app.add_option("--reads", scope.reads, "Linearizable reads in all");
   app.add_option("--crashes", scope.crashes, "Processes that die, in all");
   app.add_option("--power-losses", scope.power_losses, "Machines that lose power, in all");
+  app.add_option("--disk-losses", scope.disk_losses, "Disks that are lost, in all; their nodes rejoin");
   app.add_option("--beats", scope.beats, "Further heartbeats of the timer in a leader's term");
   app.add_option("--stalls", scope.stalls, "How often a disk is found with work undone");
   const auto set_ack = [&scope](const std::string& level) {

@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "base/assert.hpp"
 #include "exhaustive/core_encoding.hpp"
 
 namespace strata::exhaustive {
+
+bool is_introduction(const raft::Message& message) {
+  return std::holds_alternative<raft::Introduce>(message) || std::holds_alternative<raft::Introduced>(message);
+}
 
 Packets::Packets(std::size_t nodes) : sets_(1, Set(nodes)) {}
 

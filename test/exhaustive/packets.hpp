@@ -21,6 +21,9 @@ struct Packet {
   raft::Message message;
 };
 
+// Introduce or Introduced.
+bool is_introduction(const raft::Message& message);
+
 class Packets {
  public:
   explicit Packets(std::size_t nodes);

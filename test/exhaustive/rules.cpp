@@ -70,16 +70,34 @@ void Machine::check_promises(const raft::Outgoing& outgoing) {
     must(success->written.value <= disk_.written().size() && success->synced.value <= disk_.synced().size(),
          "an acknowledgement claims more than the disk holds");
   }
-  must(term >= told_.term, "the term in a message went back");
+  // An introduction may have waited for the same sync as what was said later.
+  must(term >= told_.term || is_introduction(outgoing.message), "the term in a message went back");
   must(term <= disk_.saved().term, "a message tells of a term that is not on stable storage");
   if (vote != NodeId(0)) {
-    must(term != told_.term || told_.vote == NodeId(0) || told_.vote == vote, "two votes in one term");
-    must(disk_.saved() == raft::HardState{term, vote}, "a vote is told that is not on stable storage");
+    check_vote({term, vote});
   }
   if (term > told_.term) {
     told_ = {term, NodeId(0)};
   }
   told_.vote = vote != NodeId(0) ? vote : told_.vote;
+}
+
+// Over all lives, that with a disk which was lost included.
+void Machine::check_vote(raft::HardState told) {
+  for (const raft::HardState& before : {told_, told_lost_}) {
+    must(told.term != before.term || before.vote == NodeId(0) || before.vote == told.vote, "two votes in one term");
+  }
+  must(disk_.saved() == told, "a vote is told that is not on stable storage");
+}
+
+// Who is not admitted says who it is, and nothing else; and what is said to be recorded is not forgotten.
+void Machine::check_admission(const raft::Outgoing& outgoing) {
+  must(is_introduction(outgoing.message) || disk_.admission() == Admission::member,
+       "a node takes part that is not admitted");
+  const auto* answer = std::get_if<raft::Introduced>(&outgoing.message);
+  if (answer != nullptr && answer->verdict == raft::Verdict::recorded) {
+    must(disk_.knows(outgoing.to, answer->nonce), "a start is said to be recorded that is not on stable storage");
+  }
 }
 
 void Machine::check_restart() {

@@ -18,6 +18,15 @@ enum class Start : std::uint8_t {
   // own at index 1 that has reached nobody; now node 1 leads again, in term 3. Three members, and three elections are
   // spent.
   figure_8,
+  // Of three members, one has lost its disk, or two have (design, section 6, rule 6). Node 3 leads in term 1 by the
+  // vote of node 2, which then loses its disk; node 3 has recorded the new one and told its term. Node 1 has heard of
+  // nothing.
+  vote_lost,
+  // The same, but node 3 has lost its disk as well, and they have made themselves known to node 1 only.
+  two_disks_lost,
+  // Node 1 leads in term 1 and node 3 in term 2, by the vote of node 2, and neither has an answer to its first entry;
+  // node 1 has not heard of term 2. Then node 2 loses its disk, and has rejoined.
+  term_lost,
 };
 
 struct Scope {
@@ -29,7 +38,10 @@ struct Scope {
   std::uint64_t reads = 0;         // the same
   std::uint64_t crashes = 1;       // processes that die: what is written stays
   std::uint64_t power_losses = 1;  // machines that lose power: of what is not synced, any first part stays
-  std::uint64_t beats = 1;         // heartbeats of the timer in a leader's term, besides the first
+  // Disks that are lost: the node comes back with an empty one, and rejoins (design, section 6, rule 6). With any, all
+  // members begin knowing each other's directories, and every start of a node has to introduce itself.
+  std::uint64_t disk_losses = 0;
+  std::uint64_t beats = 1;  // heartbeats of the timer in a leader's term, besides the first
   // How often a disk may be found with work undone: its node goes on, or crashes, in the midst of it. At any other time
   // what a step hands to the disk is written, synced and reported before anything else happens at this node.
   std::uint64_t stalls = 1;

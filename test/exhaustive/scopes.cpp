@@ -52,7 +52,6 @@ constexpr Scope figure_8() {
 
 constexpr Scope written() {
   Scope scope;
-  scope.power_losses = 0;
   scope.ack = Durability::written;
   return scope;
 }
@@ -60,6 +59,19 @@ constexpr Scope written() {
 constexpr Scope even() {
   Scope scope;
   scope.nodes = 4;
+  return scope;
+}
+
+constexpr Scope disks_lost(Start start, std::uint64_t losses) {
+  Scope scope = bare(2, 2);
+  scope.start = start;
+  scope.disk_losses = losses;
+  return scope;
+}
+
+constexpr Scope term_lost() {
+  Scope scope = disks_lost(Start::term_lost, 1);
+  scope.beats = 2;
   return scope;
 }
 
@@ -76,6 +88,12 @@ constexpr std::array scopes = {
     NamedScope{"power_losses", "two losses of power, with disks behind", power_losses()},
     NamedScope{"reads", "linearizable reads by leaders and followers, with a crash", reads()},
     NamedScope{"written", "everything, and a majority need not have synced", written()},
+    NamedScope{"vote_lost", "a node lost its disk, and its vote with it, while another may campaign",
+               disks_lost(Start::vote_lost, 1)},
+    NamedScope{"two_lost", "two nodes lost their disks, and that one was elected by the other",
+               disks_lost(Start::two_disks_lost, 2)},
+    NamedScope{"term_lost", "a node lost its disk, and that it had voted against a leader that does not know of it",
+               term_lost()},
     NamedScope{"even", "everything with four members", even()},
 };
 

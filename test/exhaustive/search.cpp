@@ -46,6 +46,7 @@ Search::Totals Search::totals(const Cluster& of) const {
     totals.spent.reads += spent.reads;
     totals.spent.crashes += spent.crashes;
     totals.spent.power_losses += spent.power_losses;
+    totals.spent.disk_losses += spent.disk_losses;
     totals.spent.stalls += spent.stalls;
     totals.committed = std::max(totals.committed, LogIndex(machine.committed().size()));
   }
@@ -76,7 +77,8 @@ void Search::list_events(const Cluster& of, const Totals& totals, std::size_t no
 
 void Search::list_budgeted_events(const Machine& machine, const Totals& totals, std::vector<Event>& events) const {
   const raft::Core& core = machine.core();
-  if (!core.leading() && core.hard_state().term.value < scope_.terms && totals.spent.elections < scope_.elections) {
+  if (!core.leading() && !core.is_silent() && core.hard_state().term.value < scope_.terms &&
+      totals.spent.elections < scope_.elections) {
     events.emplace_back(Happening::election_due, 0);
   }
   if (core.leading() && totals.spent.commands < scope_.commands) {
@@ -92,6 +94,9 @@ void Search::list_budgeted_events(const Machine& machine, const Totals& totals, 
     for (std::uint32_t kept = 0; kept <= machine.disk().unsynced(); ++kept) {
       events.emplace_back(Happening::power_lost, kept);
     }
+  }
+  if (totals.spent.disk_losses < scope_.disk_losses) {
+    events.emplace_back(Happening::disk_lost, 0);
   }
 }
 

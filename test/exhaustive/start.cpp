@@ -17,17 +17,38 @@ class Driver {
     }
   }
 
+  // All members make their starts known to each other.
+  void introduce_all() {
+    for (std::size_t node = 0; node < members_; ++node) {
+      for (const std::size_t other : others(node)) {
+        introduce(node, other);
+      }
+    }
+  }
   // It asks all others, and wins.
-  void elect(std::size_t candidate) {
+  void elect(std::size_t candidate) { elect(candidate, others(candidate), others(candidate)); }
+  // It asks some, and some are heard.
+  void elect(std::size_t candidate, const std::vector<std::size_t>& asked, const std::vector<std::size_t>& heard) {
     happen(candidate, Event(Happening::election_due, 0));
-    for (const std::size_t voter : others(candidate)) {
+    for (const std::size_t voter : asked) {
       deliver_newest(candidate, voter);
     }
-    for (const std::size_t voter : others(candidate)) {
+    for (const std::size_t voter : heard) {
       deliver_newest(voter, candidate);
     }
     STRATA_ASSERT(nodes_.machine(cluster_[candidate]).core().leading());
   }
+  // Until a new start is known to the other, which may know another directory of it, and the other to it.
+  void introduce(std::size_t node, std::size_t to) {
+    constexpr int exchanges = 3;
+    for (int exchange = 0; exchange < exchanges; ++exchange) {
+      happen(node, Event(Happening::introduces, 0));
+      deliver_introductions(node, to);
+      deliver_introductions(to, node);
+    }
+    deliver_introductions(node, to);
+  }
+  void lose_disk(std::size_t node) { happen(node, Event(Happening::disk_lost, 0)); }
   const Cluster& cluster() const { return cluster_; }
 
  private:
@@ -50,6 +71,15 @@ class Driver {
     happen(to, Event(Happening::message, sent.back()));
   }
 
+  void deliver_introductions(std::size_t from, std::size_t to) {
+    const std::vector<PacketId> sent = nodes_.sent(cluster_[from], nodes_.machine(cluster_[to]).self());
+    for (const PacketId packet : sent) {
+      if (is_introduction(nodes_.packet(packet).message)) {
+        happen(to, Event(Happening::message, packet));
+      }
+    }
+  }
+
   std::size_t members_;
   NodeStates& nodes_;
   Cluster cluster_{};
@@ -58,12 +88,38 @@ class Driver {
 }  // namespace
 
 Cluster start(const Scope& scope, NodeStates& nodes) {
+  STRATA_ASSERT(scope.start == Start::fresh || scope.nodes == 3);
   Driver driver(scope, nodes);
-  if (scope.start == Start::figure_8) {
-    STRATA_ASSERT(scope.nodes == 3);
-    driver.elect(0);
-    driver.elect(1);
-    driver.elect(0);
+  if (scope.disk_losses > 0) {
+    driver.introduce_all();
+  }
+  switch (scope.start) {
+    case Start::fresh:
+      break;
+    case Start::figure_8:
+      driver.elect(0);
+      driver.elect(1);
+      driver.elect(0);
+      break;
+    case Start::vote_lost:
+      driver.elect(2, {1}, {1});
+      driver.lose_disk(1);
+      driver.introduce(1, 2);
+      break;
+    case Start::two_disks_lost:
+      driver.elect(2, {1}, {1});
+      driver.lose_disk(1);
+      driver.lose_disk(2);
+      driver.introduce(1, 0);
+      driver.introduce(2, 0);
+      break;
+    case Start::term_lost:
+      driver.elect(0, {1, 2}, {1});
+      driver.elect(2, {1}, {1});
+      driver.lose_disk(1);
+      driver.introduce(1, 0);
+      driver.introduce(1, 2);
+      break;
   }
   return driver.cluster();
 }

@@ -29,7 +29,7 @@ def read_by_objects():
 def object_room(name):
     if "/strata_json.dir/" in name:
         return None  # Boost.JSON itself, compiled once for the rooms that may use it
-    match = re.match(r"src/([a-z]+)/", name)
+    match = re.match(r"src/([a-z_]+)/", name)
     return match.group(1) if match else None
 
 

@@ -41,6 +41,8 @@ Lab::Lab(std::size_t servers, std::uint64_t seed, const LabOptions& options)
       tester_(world_.scheduler(), sim::Random(seed, sim::Purpose::checks, 2)),
       connected_(servers, true) {
   world_.start_all();
+  // The labs' servers know each other from the beginning; ours have to meet once (design, section 6, rule 6).
+  CHECK(world_.run_until([this] { return world_.all_admitted(); }, seconds(1)));
 }
 
 Lab::~Lab() {

@@ -11,7 +11,7 @@ namespace strata::raft::testing {
 Config config_of(int self, int members) {
   Config config;
   config.self = id(self);
-  config.pre_vote = config.check_quorum = false;
+  config.pre_vote = config.check_quorum = config.watch_disk = false;
   for (int member = 1; member <= members; ++member) {
     config.members.push_back(id(member));
   }
@@ -20,7 +20,7 @@ Config config_of(int self, int members) {
 
 Config complete_config_of(int self, int members) {
   Config config = config_of(self, members);
-  config.pre_vote = config.check_quorum = true;
+  config.pre_vote = config.check_quorum = config.watch_disk = true;
   return config;
 }
 
@@ -44,13 +44,15 @@ std::vector<std::uint64_t> terms_of(const Log& log) {
 
 AppendEntries append_entries(std::uint64_t of_term, std::uint64_t prev, std::uint64_t prev_term,
                              std::vector<Entry> entries, std::uint64_t commit, std::uint64_t round) {
-  return {term(of_term), index(prev), term(prev_term), index(commit), {}, Round(round), std::move(entries)};
+  return {term(of_term), index(prev), term(prev_term), index(commit), {}, Round(round), {}, {}, std::move(entries)};
 }
 
 // ---- Disk ----
 
 static void override_from(LogIndex base, std::vector<Entry>& log, const std::vector<Entry>& entries) {
-  REQUIRE(!entries.empty());
+  if (entries.empty()) {
+    return;  // a repair, which overrides nothing
+  }
   REQUIRE(entries.front().index > base);
   REQUIRE(entries.front().index - base <= log.size() + 1);
   log.resize(entries.front().index - base - 1);
@@ -59,11 +61,22 @@ static void override_from(LogIndex base, std::vector<Entry>& log, const std::vec
 
 Restored Disk::restored() const {
   Restored restored;
+  restored.standing = standing;
+  restored.holes = holes;
+  restored.end_unknown = end_unknown;
+  restored.incarnation = incarnation;
+  restored.directory = directory;
+  restored.nonce = nonce;
+  restored.admission = admission;
+  restored.members = members;
   restored.hard_state = hard_state;
   restored.base = base;
   restored.snapshot = snapshot.last_included;
   restored.last_index = base.index + written.size();
   restored.commit_index = std::max(std::min(written_commit, restored.last_index), snapshot.last_included.index);
+  if (!holes.empty()) {
+    restored.commit_index = std::max(restored.commit_index, holes.front().first - 1);
+  }
   for (const Entry& entry : written) {
     if (restored.term_runs.empty() || restored.term_runs.back().term != entry.term) {
       restored.term_runs.push_back({entry.term, entry.index});
@@ -128,8 +141,12 @@ Node::Node(Config config, Disk on_disk, TimePoint start, std::uint64_t number)
 
 void Node::step(Event event) {
   Output out = core.step(std::move(event), now, random);
-  if (out.hard_state) {
-    queue_.emplace_back(*out.hard_state);
+  if (out.hard_state || out.record) {
+    queue_.emplace_back(State{out.hard_state, out.record});
+  }
+  if (out.repair) {
+    repaired.insert(repaired.end(), out.repair->entries.begin(), out.repair->entries.end());
+    queue_.emplace_back(Write{{out.repair->id, {}, true}, core.commit_index()});  // what is there stands for it
   }
   if (out.append) {
     queue_.emplace_back(Write{*out.append, core.commit_index()});
@@ -140,7 +157,9 @@ void Node::step(Event event) {
   }
   if (out.install) {
     REQUIRE(*out.install == disk.snapshot.last_included);
-    queue_.emplace_back(*out.install);
+    if (!out.install_keeps_log) {
+      queue_.emplace_back(*out.install);
+    }
     installed.push_back(*out.install);
     machine = disk.snapshot.content;
   }
@@ -207,15 +226,26 @@ void Node::time_out() {
   step(TimePassed{});
 }
 
+void Node::save(const State& state) {
+  if (state.hard_state) {
+    disk.hard_state = *state.hard_state;
+    reports.emplace_back(HardStateSaved{*state.hard_state});
+  }
+  if (state.record) {
+    disk.members = state.record->members;
+    disk.admission = state.record->admission;
+    reports.emplace_back(Recorded{state.record->id});
+  }
+}
+
 bool Node::work() {
   if (queue_.empty()) {
     return false;
   }
   auto job = std::move(queue_.front());
   queue_.pop_front();
-  if (const auto* hard_state = std::get_if<HardState>(&job)) {
-    disk.hard_state = *hard_state;
-    reports.emplace_back(HardStateSaved{*hard_state});
+  if (const auto* state = std::get_if<State>(&job)) {
+    save(*state);
   } else if (auto* write = std::get_if<Write>(&job)) {
     reports.emplace_back(Persisted{write->append.id, Durability::written});
     disk.write(std::move(write->append), write->commit_index);
@@ -268,6 +298,15 @@ std::vector<AppendEntries> Node::take_heartbeats(int to) {
   auto all = take<AppendEntries>(to);
   std::erase_if(all, [](const AppendEntries& message) { return !message.entries.empty(); });
   return all;
+}
+
+std::uint64_t Node::known_nonce(int member) const {
+  for (const KnownMember& known : core.known_members()) {
+    if (known.node == id(member)) {
+      return known.start.nonce;
+    }
+  }
+  return 0;
 }
 
 void Node::require_one(std::size_t count) {
@@ -373,7 +412,7 @@ Cluster::Cluster(int members, const std::function<void(Config&)>& adjust) {
 void Cluster::gather() {
   for (auto& [number, node] : nodes) {
     for (Outgoing& outgoing : std::exchange(node.outbox, {})) {
-      pool.push_back({number, std::move(outgoing)});
+      pool.push_back({number, std::move(outgoing), node.disk.nonce});
     }
   }
 }
@@ -381,7 +420,7 @@ void Cluster::gather() {
 void Cluster::deliver(std::size_t place) {
   Packet packet = std::move(pool[place]);
   pool.erase(pool.begin() + static_cast<std::ptrdiff_t>(place));
-  nodes.at(packet.outgoing.to).step(Received{packet.from, std::move(packet.outgoing.message)});
+  nodes.at(packet.outgoing.to).receive(packet.from.value, std::move(packet.outgoing.message), packet.nonce);
 }
 
 bool Cluster::work() {

@@ -61,7 +61,15 @@ struct Snapshot {
 
 // What a disk keeps, and what it holds only in the kernel's memory.
 struct Disk {
+  Standing standing = Standing::sound;
+  Incarnation incarnation{1};
+  std::uint64_t directory = 0;
+  std::uint64_t nonce = 0;
+  Admission admission = Admission::member;
+  std::vector<KnownMember> members;
   HardState hard_state;
+  std::vector<Hole> holes;  // of what is missing, nothing of `written` counts
+  bool end_unknown = false;
   Snapshot snapshot;  // the newest, synced
   EntryId base;       // the entries up to it are gone from all that follows
   std::vector<Entry> synced;
@@ -95,6 +103,7 @@ class Node {
   Output last;                   // of the newest step
   std::vector<Outgoing> outbox;  // what may be sent
   std::vector<Entry> committed;
+  std::vector<Entry> repaired;
   std::vector<ReadReady> reads_ready;
   std::vector<ReadId> reads_failed;
   std::vector<Fetch> fetches;
@@ -104,7 +113,9 @@ class Node {
   Bytes machine;  // the state machine: the payloads that were applied, or what was installed
 
   void step(Event event);
-  void receive(int from, Message message) { step(Received{id(from), std::move(message)}); }
+  // Of the start of the sender that this node knows, or of another.
+  void receive(int from, Message message) { receive(from, std::move(message), known_nonce(from)); }
+  void receive(int from, Message message, std::uint64_t nonce) { step(Received{id(from), std::move(message), nonce}); }
   void propose(std::vector<Bytes> payloads) { step(Propose{ProposalId(++proposals_), std::move(payloads)}); }
   void read(std::uint64_t read) { step(Read{ReadId(read)}); }
   // A snapshot of everything that is applied, which keeps the log from `released` + 1 on (default: nothing of it).
@@ -156,12 +167,18 @@ class Node {
 
  private:
   static void require_one(std::size_t count);
+  std::uint64_t known_nonce(int member) const;
 
   struct Write {
     Append append;
     LogIndex commit_index;  // when it was handed out
   };
-  std::deque<std::variant<HardState, Write, std::vector<Outgoing>, EntryId>> queue_;
+  struct State {  // saved together
+    std::optional<HardState> hard_state;
+    std::optional<Record> record;
+  };
+  void save(const State& state);
+  std::deque<std::variant<State, Write, std::vector<Outgoing>, EntryId>> queue_;
   Snapshot incoming_;
   std::uint64_t proposals_ = 0;
 };
@@ -188,6 +205,7 @@ void follow(Node& node, std::uint64_t of_term);
 struct Packet {
   NodeId from;
   Outgoing outgoing;
+  std::uint64_t nonce = 0;  // of the start that sent it
 };
 
 class Cluster {

@@ -98,7 +98,7 @@ void Interpreter::make_nodes(Words& words) {
     words.fail("a scenario has 1 to 9 nodes");
   }
   Config config;
-  config.pre_vote = config.check_quorum = false;
+  config.pre_vote = config.check_quorum = config.watch_disk = false;
   for (std::uint16_t member = 1; member <= count; ++member) {
     config.members.emplace_back(member);
   }

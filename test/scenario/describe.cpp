@@ -18,6 +18,9 @@ std::string describe(const Entry& entry) {
   if (entry.type == EntryType::no_op) {
     return name + " no-op";
   }
+  if (entry.type == EntryType::new_generation) {
+    return name + " new generation";
+  }
   return entry.payload().empty() ? name : fmt::format("{} \"{}\"", name, entry.payload());
 }
 
@@ -95,6 +98,12 @@ struct InFull {
                        request.leadership_transfer ? ", as the leader asks" : "");
   }
   std::string operator()(const TimeoutNow& order) const { return fmt::format("timeout_now term {}", order.term); }
+  std::string operator()(const Introduce& introduce) const {
+    return fmt::format("introduce term {}, incarnation {}", introduce.term, introduce.start.incarnation);
+  }
+  std::string operator()(const Introduced& answer) const {
+    return fmt::format("introduced term {}, verdict {}", answer.term, static_cast<int>(answer.verdict));
+  }
   std::string operator()(const PreVote& request) const {
     return fmt::format("pre_vote term {}, log ends at {}", request.term,
                        name_of(request.last_log_index, request.last_log_term));
@@ -151,6 +160,8 @@ struct Kind {
   std::string operator()(const RequestVoteResponse&) const { return "vote"; }
   std::string operator()(const PreVote&) const { return "pre_vote"; }
   std::string operator()(const TimeoutNow&) const { return "timeout_now"; }
+  std::string operator()(const Introduce&) const { return "introduce"; }
+  std::string operator()(const Introduced&) const { return "introduced"; }
   std::string operator()(const PreVoteResponse&) const { return "pre_vote_answer"; }
   std::string operator()(const AppendEntries& request) const {
     return request.entries.empty() ? "heartbeat" : "append_entries";
@@ -164,6 +175,8 @@ struct Kind {
 
 struct InShort {
   std::string operator()(const TimeoutNow&) const { return "timeout_now"; }
+  std::string operator()(const Introduce&) const { return "introduce"; }
+  std::string operator()(const Introduced&) const { return "introduced"; }
   std::string operator()(const PreVote& request) const { return fmt::format("pre_vote term {}", request.term); }
   std::string operator()(const PreVoteResponse& response) const {
     return fmt::format("pre_vote {}", response.vote_granted ? "granted" : "refused");

@@ -132,7 +132,7 @@ Message Interpreter::forged(Words& words) {
   }
   words.expect("commit");
   const LogIndex commit(words.next_number("an index"));
-  AppendEntries request{term, index, of_term, commit, LogIndex(), first_round_of_next_beat(Round(0)), {}};
+  AppendEntries request{term, index, of_term, commit, LogIndex(), first_round_of_next_beat(Round(0)), {}, {}, {}};
   LogIndex next = index;
   while (words.accept("entry")) {
     next = next.next();

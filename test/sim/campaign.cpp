@@ -23,6 +23,8 @@ struct Totals {
   std::uint64_t steps = 0;
   std::uint64_t requests = 0;
   std::uint64_t answered = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t losing_seeds = 0;
   Duration virtual_time{};
   Reached reached{};
 
@@ -31,6 +33,8 @@ struct Totals {
     steps += report.steps;
     requests += report.requests;
     answered += report.answered;
+    lost += report.lost;
+    losing_seeds += report.lost > 0 ? 1u : 0u;
     virtual_time += report.virtual_time;
     for (std::size_t place = 0; place < reached.size(); ++place) {
       reached[place] += report.reached[place];
@@ -109,6 +113,8 @@ void print(const Totals& totals, double seconds, std::size_t jobs) {
       totals.seeds, virtual_hours, seconds, jobs, jobs == 1 ? "" : "s", static_cast<double>(totals.seeds) / seconds,
       virtual_hours / seconds);
   fmt::print("{} steps, {} requests, {} answered\n", totals.steps, totals.requests, totals.answered);
+  fmt::print("{} SETs were answered OK and lost with the power of all who held them, at written, in {} seeds\n",
+             totals.lost, totals.losing_seeds);
 }
 
 }  // namespace

@@ -144,20 +144,34 @@ void Claims::promised(NodeId node, Term term, NodeId vote) {
 }
 
 void Claims::answered(NodeId node, LogIndex revision, Durability durability) {
+  check_on_majority(node, "SET", revision, durability);
+}
+
+void Claims::read_synced(NodeId node, LogIndex revision) {
+  check_on_majority(node, "GET", revision, Durability::synced);
+}
+
+void Claims::check_on_majority(NodeId node, const char* what, LogIndex revision, Durability level) {
   const Term term = logs_.committed_term(revision);
   std::size_t members = 0;
   std::size_t holders = 0;
-  for (Node& known : nodes_) {
+  for (std::uint16_t id = 1; id <= max_nodes; ++id) {
+    Node& known = nodes_[id];
     if (known.disk) {
-      LogImage& image = durability == Durability::synced ? known.disk->synced : known.disk->written;
+      const bool is_synced = level == Durability::synced;
+      LogImage& image = is_synced ? known.disk->synced : known.disk->written;
+      // It held the entry when it said so.
+      const EntryId entry{revision, term};
+      const bool has_held =
+          is_synced ? losses_.has_gone_with_disk(NodeId(id), entry) : losses_.may_have_taken_from(NodeId(id), entry);
       members += 1;
-      holders += image.holds(revision, term) ? 1u : 0u;
+      holders += has_held || image.holds(revision, term) ? 1u : 0u;
     }
   }
   if (term == Term() || holders <= members / 2) {
     fail(Invariant::answered_survives, node,
-         fmt::format("answers a SET at revision {} as {}, which {} of {} members have", revision,
-                     durability == Durability::synced ? "synced" : "written", holders, members));
+         fmt::format("answers a {} at revision {} as {}, which {} of {} members have", what, revision, name_of(level),
+                     holders, members));
   }
 }
 

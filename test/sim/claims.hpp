@@ -12,13 +12,15 @@
 #include "sim/disk_image.hpp"
 #include "sim/invariants.hpp"
 #include "sim/log_oracle.hpp"
+#include "sim/losses.hpp"
 #include "sim/network.hpp"
 
 namespace strata::sim {
 
 class Claims {
  public:
-  Claims(const LogOracle& logs, Violated violated) : logs_(logs), violated_(std::move(violated)) {}
+  Claims(const LogOracle& logs, const Losses& losses, Violated violated)
+      : logs_(logs), losses_(losses), violated_(std::move(violated)) {}
 
   // Where the node keeps its data, from now on and through all its lives.
   void set_disk(NodeId node, const test::MemoryFiles& disk);
@@ -26,12 +28,17 @@ class Claims {
   void started(NodeId node);
   // The node's own marks, and what a leader makes of what it was told.
   void look(NodeId node, const raft::Core& core);
+  void loses_disk(NodeId node) { set_disk(node, *nodes_[node.value].disk->files); }
   // The node has told `to` how far its log has got.
   void acknowledged(NodeId from, NodeId to, const raft::AppendEntriesResponse& message, const raft::Core& core);
   // It has sent a message of this term, and given its vote in it to `vote` (0: it has not said so).
   void promised(NodeId node, Term term, NodeId vote);
   // It has answered a SET as stored.
   void answered(NodeId node, LogIndex revision, Durability durability);
+  // It has answered a GET with SYNCED.
+  void read_synced(NodeId node, LogIndex revision);
+  // A loss of power of the node cannot take the entry.
+  bool is_synced(NodeId node, EntryId entry) { return nodes_[node.value].disk->synced.holds(entry.index, entry.term); }
 
  private:
   struct Disk {
@@ -60,10 +67,12 @@ class Claims {
   void look_at_marks(NodeId node, const raft::Core& core);
   void look_at_snapshot(NodeId node, EntryId snapshot);
   void look_at_followers(NodeId node, const raft::Core& core, const raft::Leader& leader);
+  void check_on_majority(NodeId node, const char* what, LogIndex revision, Durability level);
   Term term_at(const raft::Core& core, LogIndex index) const;
   void check_on_disk(NodeId node, LogIndex index, const raft::Core& core, Durability level);
 
   const LogOracle& logs_;
+  const Losses& losses_;
   Violated violated_;
   std::array<Node, max_nodes + 1> nodes_;
 };

@@ -25,7 +25,10 @@ bool says_not_applied(wire::ErrorCode code) {
 }  // namespace
 
 Client::Client(std::uint32_t id, ClientSurroundings& surroundings)
-    : id_(id), surroundings_(surroundings), random_(surroundings.plan.seed, Purpose::clients, id) {
+    : id_(id),
+      surroundings_(surroundings),
+      random_(surroundings.plan.seed, Purpose::clients, id),
+      levels_(surroundings.plan.seed, Purpose::levels, id) {
   favourite_ = draw_node();
 }
 
@@ -207,7 +210,7 @@ void Client::repeat(Number number, NodeId node) {
   const Number copy = ++last_number_;
   repeats_.emplace(copy, number);
   surroundings_.trace.event(NodeId(), "client {} asks node {} for SET {} again", id_, node, number);
-  surroundings_.send(node, {address_of(id_, copy), *request.once});
+  deliver(node, copy, *request.once);
 }
 
 Client::Number Client::get(NodeId node, const Bytes& key) {
@@ -223,8 +226,23 @@ Client::Number Client::send(NodeId node, wire::RequestBody body, Request request
   const Number number = ++last_number_;
   request.node = node;
   requests_.emplace(number, std::move(request));
-  surroundings_.send(node, {address_of(id_, number), std::move(body)});
+  deliver(node, number, std::move(body));
   return number;
+}
+
+// A repeat asks for a durability of its own.
+void Client::deliver(NodeId node, Number number, wire::RequestBody body) {
+  const bool drawn = levels_.chance(surroundings_.plan.synced);
+  wire::ClientAddress address = address_of(id_, number);
+  if (drawn || synced_) {
+    surroundings_.oracles.asked_for_synced(address);
+    if (auto* set = std::get_if<wire::SetRequest>(&body)) {
+      set->synced = true;
+    } else {
+      std::get<wire::GetRequest>(body).synced = true;
+    }
+  }
+  surroundings_.send(node, {std::move(address), std::move(body)});
 }
 
 Fate Client::fate(Number number) const {
@@ -308,6 +326,9 @@ void Client::settle(Number, Request& request, const wire::ReplyBody& body) {
   }
   request.fate = Fate::ok;
   ++succeeded_;
+  if (settle_gone(request, body)) {
+    return;
+  }
   if (const auto* stored = std::get_if<wire::SetReply>(&body)) {
     const CommittedSet* committed = surroundings_.oracles.committed(stored->revision);
     request.revision = stored->revision;
@@ -323,6 +344,47 @@ void Client::settle(Number, Request& request, const wire::ReplyBody& body) {
     judge(history.found(request.operation, found->value, found->revision, committed, now));
   } else if (std::holds_alternative<wire::NoneReply>(body)) {
     judge(history.found_nothing(request.operation, now));
+  }
+}
+
+// Answered before losses of power took it, and the answer comes after that.
+bool Client::settle_gone(Request& request, const wire::ReplyBody& body) {
+  const auto* stored = std::get_if<wire::SetReply>(&body);
+  const auto* found = std::get_if<wire::GetReply>(&body);
+  if (stored == nullptr && found == nullptr) {
+    return false;
+  }
+  const LogIndex revision = stored != nullptr ? stored->revision : found->revision;
+  const WriteName name = stored != nullptr ? request.name : name_of(found->key, found->value).value_or(WriteName());
+  const CommittedSet* committed = surroundings_.oracles.committed(revision);
+  const bool is_there = committed != nullptr && committed->name == name;
+  if (is_there || !surroundings_.oracles.has_gone(revision, name)) {
+    return false;
+  }
+  request.name = name;
+  request.revision = revision;
+  surroundings_.history.answered_with_what_is_gone(request.operation);
+  return true;
+}
+
+// Revisions compare only within one generation: a client that learns of a new one forgets what it saw of the old.
+void Client::lost_from(LogIndex first) {
+  const LogIndex last(first.value - 1);
+  std::erase_if(seen_, [&](const auto& seen) { return seen.second > last; });
+  newest_seen_ = std::min(newest_seen_, last);
+  const auto forget = [&](std::optional<LogIndex>& since) {
+    if (since) {
+      since = std::min(*since, last);
+    }
+  };
+  for (Session& session : free_sessions_) {
+    forget(session.since);
+  }
+  for (auto& [number, request] : requests_) {
+    forget(request.session.since);
+    if (request.once) {
+      forget(request.once->once->since);
+    }
   }
 }
 
@@ -350,7 +412,8 @@ void Client::settle_error(Request& request, const wire::ErrorReply& error) {
 
 void Client::settle_repeat(const Request& request, const wire::ReplyBody& body) {
   const auto* stored = std::get_if<wire::SetReply>(&body);
-  if (stored != nullptr && stored->revision != request.revision) {
+  const bool first_is_gone = surroundings_.oracles.has_gone(request.revision, request.name);
+  if (stored != nullptr && stored->revision != request.revision && !first_is_gone) {
     judge(fmt::format("a repeated SET was stored at revision {} and at {}", request.revision, stored->revision));
   }
 }

@@ -46,6 +46,8 @@ class Client {
   void burst(std::size_t requests);
   // Asks for nothing but one key, the same as all others do.
   void ask_for_one_key(bool one) { one_key_ = one; }
+  // From now on each request is one with SYNCED, or none is that the plan does not draw.
+  void ask_for_synced(bool synced) { synced_ = synced; }
   // Leaves its connection, with all answers that were to come on it, and goes on at once at `node`.
   void reconnect(NodeId node);
 
@@ -66,6 +68,8 @@ class Client {
   WriteName value(Number number) const { return requests_.at(number).name; }
   LogIndex revision(Number number) const { return requests_.at(number).revision; }
 
+  // What was committed from `first` on is gone: no revision from there on is known any more.
+  void lost_from(LogIndex first);
   void replied(const wire::ClientReply& reply);
 
   std::size_t succeeded() const { return succeeded_; }
@@ -105,8 +109,10 @@ class Client {
   void watch(Number number);
   void schedule_next();
   Number send(NodeId node, wire::RequestBody body, Request request);
+  void deliver(NodeId node, Number number, wire::RequestBody body);
   void give_up(Number number);
   void settle(Number number, Request& request, const wire::ReplyBody& body);
+  bool settle_gone(Request& request, const wire::ReplyBody& body);
   void settle_error(Request& request, const wire::ErrorReply& error);
   void saw(const Bytes& key, LogIndex revision);
   void settle_repeat(const Request& request, const wire::ReplyBody& body);
@@ -118,8 +124,10 @@ class Client {
   std::uint32_t id_;
   ClientSurroundings& surroundings_;
   Random random_;
+  Random levels_;  // which requests are with SYNCED
   bool running_ = false;
   bool one_key_ = false;
+  bool synced_ = false;
   NodeId favourite_;
   Number last_number_ = 0;
   Number left_ = 0;  // answers up to this one are on a connection that it has left

@@ -82,7 +82,7 @@ void LogImage::begin_with(const LogImage& durable) {
 }
 
 void LogImage::read_on() {
-  while (read_record() || next_segment()) {
+  while (read_record() || skip_damage() || next_segment()) {
   }
 }
 
@@ -93,7 +93,7 @@ bool LogImage::read_record() {
   }
   const auto header =
       wal::decode_record_header(bytes, wal::identity_of(simulated_cluster, node_), {sequence_, offset_});
-  if (!header || header->header.link != link_) {
+  if (!header || header->header.link != link_.value_or(header->header.link)) {
     return false;
   }
   const std::uint64_t size = wal::record_size(header->header.body_size);
@@ -106,6 +106,29 @@ bool LogImage::read_record() {
   offset_ += static_cast<std::uint32_t>(size);
   link_ = header->checksum;
   return true;
+}
+
+// As a node reads on: with the next good header.
+bool LogImage::skip_damage() {
+  if (!disk_->has_decayed()) {
+    return false;
+  }
+  Bytes rest(disk_->size_of(path_, durable_).value_or(0), '\0');
+  disk_->look(path_, durable_, 0, rest);
+  const auto identity = wal::identity_of(simulated_cluster, node_);
+  for (std::uint32_t at = offset_ + wal::record_alignment; at + wal::record_header_size <= rest.size();
+       at += wal::record_alignment) {
+    const BytesView here = BytesView(rest).substr(at, wal::record_header_size);
+    if (here.front() != '\0' && wal::decode_record_header(here, identity, {sequence_, at})) {
+      if (!disk_->has_decayed(path_, offset_, at)) {
+        return false;  // torn: it is cut, and written again
+      }
+      offset_ = at;
+      link_.reset();
+      return true;
+    }
+  }
+  return false;
 }
 
 // The one that follows, when it says that the log before it ends here; or, when this one is gone, the first there is.
@@ -131,17 +154,24 @@ bool LogImage::open_segment(std::uint32_t sequence) {
   disk_->look(path, durable_, 0, bytes);
   const auto head = wal::decode_segment_head(bytes);
   const bool follows_here = disk_->size_of(path_, durable_).has_value();
-  if (!head || (follows_here && (head->head.previous_link != link_ || head->head.previous_end != offset_))) {
+  const bool joins = head && head->head.previous_link == link_ && head->head.previous_end == offset_;
+  if ((!head || (follows_here && !joins)) && !disk_->has_decayed()) {
     return false;
   }
   path_ = path;
   sequence_ = sequence;
   offset_ = wal::segment_head_size;
-  link_ = head->checksum;
+  link_ = head ? std::optional(head->checksum) : std::nullopt;
   return true;
 }
 
 void LogImage::take(const wal::RecordHeader& record) {
+  if (record.type == wal::RecordType::repair) {
+    if (record.index.value <= terms_.size()) {
+      terms_[record.index.value - 1] = record.term;
+    }
+    return;
+  }
   if (record.type == wal::RecordType::restart) {
     terms_.clear();
   }
@@ -149,12 +179,33 @@ void LogImage::take(const wal::RecordHeader& record) {
   terms_.push_back(record.term);
 }
 
-raft::HardState durable_hard_state(const test::MemoryFiles& disk) {
+// Without the file, what is opened here is a new one: of incarnation 0.
+std::optional<wal::Metadata> durable_metadata(const test::MemoryFiles& disk) {
   const std::string path = std::string(data_directory) + "/" + wal::MetadataFile::name;
   test::MemoryFiles copy;
   copy_file(disk, true, path, copy);
   const auto file = wal::MetadataFile::open(copy, data_directory, {});
-  return file ? raft::HardState{(*file)->current().term, (*file)->current().vote} : raft::HardState();
+  const bool found = file && (*file)->current().incarnation != Incarnation();
+  return found ? std::optional((*file)->current()) : std::nullopt;
+}
+
+std::optional<Start> durable_start(const test::MemoryFiles& disk, NodeId member) {
+  const auto metadata = durable_metadata(disk);
+  if (!metadata) {
+    return std::nullopt;
+  }
+  const auto known = std::ranges::find(metadata->members, member, &KnownMember::node);
+  return known == metadata->members.end() ? std::nullopt : std::optional(known->start);
+}
+
+bool is_admitted(const test::MemoryFiles& disk) {
+  const auto metadata = durable_metadata(disk);
+  return metadata && metadata->admission == Admission::member;
+}
+
+raft::HardState durable_hard_state(const test::MemoryFiles& disk) {
+  const auto metadata = durable_metadata(disk);
+  return metadata ? raft::HardState{metadata->term, metadata->vote} : raft::HardState();
 }
 
 }  // namespace strata::sim

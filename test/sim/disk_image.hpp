@@ -10,12 +10,14 @@
 #include "base/ids.hpp"
 #include "raft/core.hpp"
 #include "support/memory_files.hpp"
+#include "wal/metadata.hpp"
 #include "wal/record.hpp"
 
 namespace strata::sim {
 
 inline constexpr ClusterId simulated_cluster(0x73696d756c617465);
 inline constexpr const char* data_directory = "data";
+inline constexpr const char* run_directory = "run";
 
 // The log's entries, read from the segments as they grow, and the newest snapshot. Follows one disk through all losses
 // of power.
@@ -35,6 +37,7 @@ class LogImage {
  private:
   void read_on();
   bool read_record();
+  bool skip_damage();
   bool next_segment();
   bool open_segment(std::uint32_t sequence);
   void take(const wal::RecordHeader& record);
@@ -52,11 +55,18 @@ class LogImage {
   std::string path_;
   std::uint32_t sequence_ = 0;
   std::uint32_t offset_ = 0;
-  std::uint32_t link_ = 0;
+  std::optional<std::uint32_t> link_ = 0;  // nothing: behind damage
   std::vector<Term> terms_;  // from index 1 on; 0: a snapshot took its place, or its segment went before it was seen
   EntryId snapshot_;
   std::string snapshot_name_;
 };
+
+// Term and vote and what stands beside them, as they would be found after a loss of power; nothing: there is none.
+std::optional<wal::Metadata> durable_metadata(const test::MemoryFiles& disk);
+// The newest start of this member that is recorded there.
+std::optional<Start> durable_start(const test::MemoryFiles& disk, NodeId member);
+// Whether the node may take part when it starts with that: all others have recorded its directory.
+bool is_admitted(const test::MemoryFiles& disk);
 
 // Term and vote, as they would be found after a loss of power.
 raft::HardState durable_hard_state(const test::MemoryFiles& disk);

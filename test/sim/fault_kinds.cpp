@@ -6,9 +6,6 @@ namespace strata::sim {
 
 namespace {
 
-// What no log survives that does not repair itself from its peers.
-constexpr bool beyond = false;
-
 constexpr std::array<FaultKind, fault_kinds> kinds{{
     {Fault::drop, "drop", "messages between nodes are lost"},
     {Fault::duplicate, "duplicate", "messages arrive twice, soon after each other"},
@@ -47,16 +44,17 @@ constexpr std::array<FaultKind, fault_kinds> kinds{{
     {Fault::slow_disk, "slow-disk", "calls to the disk take up to a second for a while"},
     {Fault::hung_disk, "hung-disk", "a disk answers nothing, for up to a minute"},
     {Fault::full_disk, "full-disk",
-     "no file grows for a while; a process that needs it gives up, and is started again"},
+     "no file grows for a while; what needs it waits, and a process that starts may be unable to"},
     {Fault::failing_write, "failing-write", "a write (or the making of a file) fails, and the process gives up"},
     {Fault::failing_sync, "failing-sync", "a sync fails, and the process gives up; the next one does all that is due"},
     {Fault::failing_read, "failing-read", "a read fails, and the process gives up or does not start"},
-    {Fault::forgetting_sync, "forgetting-sync", "a sync fails, and the next one says that all is well", beyond},
-    {Fault::lost_write, "lost-write", "a sync leaves out a sector, and says that all is well", beyond},
-    {Fault::misdirected_write, "misdirected-write", "a sync puts a sector where another belongs", beyond},
-    {Fault::bit_rot, "bit-rot", "a bit of what was synced is flipped", beyond},
-    {Fault::replaced_disk, "replaced-disk", "a machine comes back with an empty disk", beyond},
-    {Fault::old_disk, "old-disk", "a machine comes back with its disk as it was some time ago", beyond},
+    {Fault::forgetting_sync, "forgetting-sync",
+     "a sync fails and loses what it was for; the next one says all is well"},
+    {Fault::lost_write, "lost-write", "a sync leaves out a sector, and says that all is well"},
+    {Fault::misdirected_write, "misdirected-write", "a sync puts a sector where another belongs"},
+    {Fault::bit_rot, "bit-rot", "a bit of what was synced is flipped"},
+    {Fault::replaced_disk, "replaced-disk", "a machine comes back with an empty disk, and rejoins"},
+    {Fault::old_disk, "old-disk", "a machine comes back with its disk as it was before its last starts"},
     {Fault::drift, "drift", "clocks run up to a fifth too fast or too slow"},
     {Fault::clock_step, "clock-step", "a clock leaps ahead, by up to an hour, and all that is due by then rings"},
     {Fault::late_ticks, "late-ticks", "for a while all alarms of a node ring late"},
@@ -86,12 +84,10 @@ std::optional<Fault> fault_named(std::string_view name) {
   return found == kinds.end() ? std::nullopt : std::optional(found->fault);
 }
 
-FaultSet FaultSet::by_default() {
+FaultSet FaultSet::all() {
   FaultSet set;
   for (const FaultKind& kind : kinds) {
-    if (kind.by_default) {
-      set.add(kind.fault);
-    }
+    set.add(kind.fault);
   }
   return set;
 }

@@ -79,7 +79,6 @@ struct FaultKind {
   Fault fault;
   std::string_view name;
   std::string_view what;
-  bool by_default = true;  // else only when it is asked for
 };
 
 // In the order of the enumeration.
@@ -88,8 +87,7 @@ std::optional<Fault> fault_named(std::string_view name);
 
 class FaultSet {
  public:
-  // All kinds that are made unless told otherwise.
-  static FaultSet by_default();
+  static FaultSet all();
   void add(Fault fault) { faults_.set(static_cast<std::size_t>(fault)); }
   bool contains(Fault fault) const { return faults_.test(static_cast<std::size_t>(fault)); }
   bool operator==(const FaultSet&) const = default;

@@ -36,9 +36,17 @@ void Faults::stop() {
   world_.network().heal();
   world_.lose_for_clients(0);
   calm_load();
+  for (const NodeId node : world_.nodes()) {
+    if (world_.machine(node).has_old_disk()) {
+      world_.machine(node).replace_disk();  // somebody finds out at last
+    }
+  }
   choose_core();
   for (const NodeId node : world_.core()) {
     world_.machine(node).calm_down();
+    if (world_.machine(node).has_decayed()) {
+      world_.machine(node).end(Ending::process_killed);  // whatever has decayed is found now
+    }
   }
   world_.start_all();
 }
@@ -46,7 +54,8 @@ void Faults::stop() {
 // Mostly all. Else a majority: a cluster has to live with the others gone.
 void Faults::choose_core() {
   const std::size_t majority = world_.plan().nodes / 2 + 1;
-  if (majority == world_.plan().nodes || !random_.chance(world_.plan().some_stay_away)) {
+  const bool some_stay_away = random_.chance(world_.plan().some_stay_away);
+  if (majority == world_.plan().nodes || !some_stay_away || !world_.all_admitted()) {
     return;
   }
   std::vector<NodeId> order = draw_order();

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "sim/fault_kinds.hpp"
@@ -72,8 +73,10 @@ class Faults {
   template <test::Spoiling spoiling>
   void spoil_sync();
   void rot();
+  std::optional<NodeId> draw_decaying();
   void replace_disk();
   void bring_old_disk_back();
+  void replace_old_disk_later(NodeId node);
   void start_given_up();
   void ring_late();
   void step_clock();
@@ -99,6 +102,7 @@ class Faults {
   World& world_;
   Random random_;
   bool running_ = false;
+  std::optional<std::vector<NodeId>> decaying_;  // nodes whose disks may decay; drawn when the first does
   bool looks_for_given_up_ = false;
   std::size_t elections_ = 0;  // seen
 };

@@ -1,4 +1,5 @@
 // The faults of processes, machines, disks and clocks that strike now and then.
+#include <optional>
 #include <utility>
 
 #include "sim/faults.hpp"
@@ -99,6 +100,9 @@ void Faults::storm() {
 
 void Faults::kill_again(NodeId node, std::uint64_t times) {
   Machine& machine = world_.machine(node);
+  if (machine.is_hard_to_find_out()) {
+    return;
+  }
   machine.end(Ending::process_killed);
   machine.start();
   if (times > 1) {
@@ -156,31 +160,77 @@ void Faults::forget_at_sync() {
   start_given_up();
 }
 
+// Always the same few: a majority keeps what it has.
+std::optional<NodeId> Faults::draw_decaying() {
+  if (!decaying_) {
+    decaying_ = draw_order();
+    decaying_->resize((world_.plan().nodes - 1) / 2);
+  }
+  if (decaying_->empty()) {
+    return std::nullopt;
+  }
+  const std::uint64_t place = random_.below(decaying_->size());
+  return (*decaying_)[place];
+}
+
+// That shows when the power is lost, and some more was synced by then.
 template <test::Spoiling spoiling>
 void Faults::spoil_sync() {
-  world_.machine(draw_victim()).spoil_next_sync(spoiling);
-  start_given_up();
+  if (const auto node = draw_decaying()) {
+    world_.machine(*node).spoil_next_sync(spoiling);
+    later(draw_time(), [this, node] { end(*node, Ending::power_lost); });
+  }
 }
 
 template void Faults::spoil_sync<test::Spoiling::lost>();
 template void Faults::spoil_sync<test::Spoiling::misdirected>();
 
+// Who runs finds it out when it reads that place; else the next start does.
 void Faults::rot() {
-  world_.machine(draw_victim()).rot();
-  start_given_up();
-}
-
-void Faults::replace_disk() {
-  const NodeId node = draw_victim();
-  world_.machine(node).replace_disk();
-  start_later(node);
-}
-
-void Faults::bring_old_disk_back() {
-  const NodeId node = draw_victim();
-  if (world_.machine(node).bring_old_disk_back()) {
-    start_later(node);
+  if (const auto node = draw_decaying()) {
+    world_.machine(*node).rot();
+    start_given_up();
+    if (random_.chance(500)) {
+      end(*node, Ending::process_killed);
+    }
   }
+}
+
+// Only of those that decay, too; and one at a time: two that rejoin would wait for each other.
+void Faults::replace_disk() {
+  const auto node = draw_decaying();
+  if (node && world_.may_lose_a_disk()) {
+    world_.machine(*node).replace_disk();
+    start_later(*node);
+  }
+}
+
+// What the others can find out: all of them have recorded a later start. Until then, there is one more.
+void Faults::bring_old_disk_back() {
+  const auto node = draw_decaying();
+  if (!node || !world_.may_lose_a_disk()) {
+    return;
+  }
+  Machine& machine = world_.machine(*node);
+  if (machine.keeps_old_disk() && !world_.others_know_later_start(*node)) {
+    end(*node, Ending::process_killed);
+  } else if (machine.bring_old_disk_back()) {
+    start_later(*node);
+    replace_old_disk_later(*node);
+  }
+}
+
+// Its process is turned away, and somebody sees why.
+void Faults::replace_old_disk_later(NodeId node) {
+  later(draw(world_.plan().down_time), [this, node] {
+    Machine& machine = world_.machine(node);
+    if (machine.was_turned_away() && !machine.is_up()) {
+      machine.replace_disk();
+      start_later(node);
+    } else if (machine.has_old_disk()) {
+      replace_old_disk_later(node);
+    }
+  });
 }
 
 // A process that its disk has failed stops some time later, and somebody starts it again.

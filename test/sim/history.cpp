@@ -100,7 +100,7 @@ std::optional<std::string> History::stored(Operation operation, LogIndex revisio
     return fmt::format("{} was answered OK at revision {}, where another entry is committed", describe(record.name),
                        revision);
   }
-  if (revision <= record.known) {
+  if (revision <= record.known && !is_spoiled(record)) {
     return fmt::format("{} was stored at revision {}, but began after revision {} of its key was known",
                        describe(record.name), revision, record.known);
   }
@@ -117,7 +117,7 @@ std::optional<std::string> History::found(Operation operation, BytesView value, 
     return fmt::format("a GET of {} found a value at revision {} that is not what the log has there", record.key->first,
                        revision);
   }
-  if (revision < record.known) {
+  if (revision < record.known && !is_spoiled(record)) {
     return fmt::format("a GET of {} found revision {} ({}), but began after revision {} was known", record.key->first,
                        revision, describe(*name), record.known);
   }
@@ -128,12 +128,35 @@ std::optional<std::string> History::found(Operation operation, BytesView value, 
 
 std::optional<std::string> History::found_nothing(Operation operation, TimePoint now) {
   Record& record = records_[operation];
-  if (record.known != LogIndex()) {
+  if (record.known != LogIndex() && !is_spoiled(record)) {
     return fmt::format("a GET of {} found nothing, but began after revision {} was known", record.key->first,
                        record.known);
   }
   complete(record, LogIndex(), now);
   return std::nullopt;
+}
+
+void History::lost_from(LogIndex first) {
+  for (auto& [key, known] : known_) {
+    if (known >= first) {
+      spoiled_.insert(key);
+      known = LogIndex();
+    }
+  }
+  lost_ += static_cast<std::size_t>(std::ranges::count_if(records_, [&](const Record& record) {
+    return record.write && record.completed && !record.is_gone && record.revision >= first;
+  }));
+  for (Record& record : records_) {
+    record.is_gone = record.is_gone || (record.completed && record.revision >= first);
+  }
+}
+
+void History::answered_with_what_is_gone(Operation operation) {
+  Record& record = records_[operation];
+  spoiled_.insert(record.key->first);
+  record.is_gone = true;
+  lost_ += record.write ? 1u : 0u;
+  ++completed_;
 }
 
 void History::refused(Operation operation) {
@@ -144,7 +167,7 @@ std::optional<std::string> History::check() const {
   std::map<Bytes, std::vector<RegisterOperation>> registers;
   for (const Record& record : records_) {
     const bool counts = record.completed || (record.write && !record.is_refused);
-    if (counts) {
+    if (counts && !is_spoiled(record)) {
       registers[record.key->first].push_back(
           {record.write, record.name.value, record.invoked, record.completed.value_or(TimePoint::max())});
     }
@@ -161,12 +184,12 @@ std::optional<std::string> History::check() const {
 std::optional<std::string> History::check_conditions() const {
   std::map<Bytes, std::set<LogIndex>> revisions;
   for (const Record& record : records_) {
-    if (record.completed) {
+    if (record.completed && !is_spoiled(record)) {
       revisions[record.key->first].insert(record.revision);
     }
   }
   for (const Record& record : records_) {
-    if (!record.completed || !record.only_if) {
+    if (!record.completed || !record.only_if || is_spoiled(record)) {
       continue;
     }
     const std::set<LogIndex>& known = revisions[record.key->first];

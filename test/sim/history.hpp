@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,14 @@ class History {
   std::optional<std::string> found(Operation operation, BytesView value, LogIndex revision,
                                    const CommittedSet* committed, TimePoint now);
   std::optional<std::string> found_nothing(Operation operation, TimePoint now);
+  // What was committed from `first` on is gone. Of a key whose known revisions are among that nothing is demanded any
+  // more.
+  void lost_from(LogIndex first);
+  // The operation was answered with a revision that was gone by then, which is as good.
+  void answered_with_what_is_gone(Operation operation);
+  // SETs that were answered OK, and are gone.
+  std::size_t lost() const { return lost_; }
+
   // A SET that certainly was not applied, or a GET that was not served.
   void refused(Operation operation);
 
@@ -65,6 +74,7 @@ class History {
     std::map<Bytes, LogIndex>::iterator key;
     bool write = false;
     bool is_refused = false;
+    bool is_gone = false;
     WriteName name;     // written or read; 0: read nothing
     LogIndex known;     // the newest revision of the key that anybody knew when it was invoked
     LogIndex revision;  // stored or found
@@ -74,12 +84,15 @@ class History {
   };
 
   Operation invoke(const Bytes& key, bool write, WriteName name, TimePoint now);
+  bool is_spoiled(const Record& record) const { return spoiled_.contains(record.key->first); }
   void complete(Record& record, LogIndex revision, TimePoint now);
   std::optional<std::string> check_conditions() const;
 
   std::vector<Record> records_;
   std::map<Bytes, LogIndex> known_;  // by key: the newest revision in a completed operation
+  std::set<Bytes> spoiled_;          // keys that have lost a revision that somebody knew
   std::size_t completed_ = 0;
+  std::size_t lost_ = 0;
 };
 
 }  // namespace strata::sim

@@ -38,6 +38,8 @@ constexpr std::array<std::string_view, invariant_count> names{
     "in calm all copies become equal",
     "nodes start and stop",
     "members send what members understand",
+    "who may lack something votes with a flag",
+    "only known directories take part",
 };
 
 }  // namespace

@@ -41,9 +41,11 @@ enum class Invariant : std::uint8_t {
   equal_in_calm,
   starts_and_stops,
   own_messages,
+  flagged_votes,
+  only_known_take_part,
 };
 
-inline constexpr std::size_t invariant_count = 27;
+inline constexpr std::size_t invariant_count = 29;
 
 // In a few words.
 std::string_view name_of(Invariant invariant);

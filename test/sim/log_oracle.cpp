@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kv/command.hpp"
+#include "raft/quorum.hpp"
 
 namespace strata::sim {
 
@@ -14,6 +15,7 @@ void LogOracle::fail(Invariant invariant, NodeId node, const std::string& what) 
 
 void LogOracle::started(NodeId node) {
   logs_[node.value].clear();
+  missing_[node.value].clear();
   bases_[node.value] = LogIndex();
 }
 
@@ -62,26 +64,108 @@ void LogOracle::stand_on(NodeId node, EntryId base) {
 }
 
 void LogOracle::take(NodeId node, const raft::Core& core, LogIndex index) {
-  const Term term = core.log().term_at(index);
-  std::vector<Term>& log = logs_[node.value];
-  learn_before(node, index, term, index == LogIndex(1) ? Term() : log.back());
-  log.push_back(term);
-  if (index >= core.log().first_cached()) {
+  const raft::Log& log = core.log();
+  logs_[node.value].push_back(log.knows_term(index) ? log.term_at(index) : Term());
+  if (log.is_missing(index)) {
+    missing_[node.value].insert(index);
+  }
+  learn_place(node, core, index);
+}
+
+// What there is at `index`, and behind what.
+void LogOracle::learn_place(NodeId node, const raft::Core& core, LogIndex index) {
+  const std::vector<Term>& terms = logs_[node.value];
+  const Term term = terms[index.value - 1];
+  const Term before = index == LogIndex(1) ? Term() : terms[index.value - 2];
+  if (term != Term() && (index == LogIndex(1) || before != Term())) {
+    learn_before(node, index, term, before);
+  }
+  if (index >= core.log().first_cached() && !core.log().is_missing(index)) {
     learn(node, core.log().entry(index));
   }
 }
 
-void LogOracle::elected(NodeId node, const raft::Core& core) {
+void LogOracle::look_at_holes(NodeId node, const raft::Core& core) {
+  std::vector<Term>& terms = logs_[node.value];
+  std::set<LogIndex>& missing = missing_[node.value];
+  for (auto at = missing.begin(); at != missing.end();) {
+    const LogIndex index = *at;
+    const bool gone = index > core.last_index() || index <= core.log().base().index;
+    if (!gone && core.log().is_missing(index)) {
+      ++at;
+      continue;
+    }
+    at = missing.erase(at);
+    if (!gone) {
+      terms[index.value - 1] = core.log().term_at(index);
+      learn_place(node, core, index);
+      if (index < core.last_index()) {
+        learn_place(node, core, index.next());
+      }
+    }
+  }
+}
+
+std::optional<LogIndex> LogOracle::elected(NodeId node, const raft::Core& core) {
   for (std::size_t position = 0; position < committed_.size(); ++position) {
     const Committed& known = committed_[position];
     const LogIndex index(position + 1);
     const bool in_snapshot = index < core.log().base().index;
     if (!in_snapshot && known.observed_in < core.hard_state().term && !core.log().matches(index, known.term)) {
+      if (may_be_gone({index, known.term}, core)) {
+        forget_from(index);
+        return index;
+      }
       fail(Invariant::leader_completeness, node,
            fmt::format("leads in term {} without the entry {} of term {} that was committed before",
                        core.hard_state().term, index, known.term));
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+// All members have voted for the winner, so one that still held the entry would have refused. And whoever acknowledged
+// it, which was a majority, must have lost it.
+bool LogOracle::may_be_gone(EntryId entry, const raft::Core& winner) const {
+  const auto holds = [&](const std::vector<Term>& log) {
+    return entry.index.value <= log.size() && log[entry.index.value - 1] == entry.term;
+  };
+  const bool all_have_voted = winner.log().entry(winner.leading()->term_start).type == EntryType::new_generation;
+  return all_have_voted && losses_.losers(entry) >= raft::majority(winner.config().members.size()) &&
+         std::ranges::none_of(logs_, holds);
+}
+
+void LogOracle::forget_from(LogIndex first) {
+  for (LogIndex index = first; index <= last_committed(); index = index.next()) {
+    const Content* entry = find(index, committed_term(index));
+    if (entry == nullptr || !entry->set) {
+      continue;
+    }
+    losses_.is_gone(index, entry->set->name);
+    if (const auto place = committed_names_.find(entry->set->name.value);
+        place != committed_names_.end() && place->second == index) {
+      committed_names_.erase(place);
+    }
+  }
+  committed_.resize(first.value - 1);
+}
+
+void LogOracle::lost_power(NodeId node, const std::function<bool(EntryId)>& is_synced) {
+  const std::vector<Term>& log = logs_[node.value];
+  for (std::size_t last = log.size(); last > bases_[node.value].value; --last) {
+    const EntryId entry{LogIndex(last), log[last - 1]};
+    if (is_synced(entry)) {
       return;
     }
+    losses_.may_have_taken(node, entry);
+  }
+}
+
+void LogOracle::lost_disk(NodeId node) {
+  const std::vector<Term>& log = logs_[node.value];
+  for (std::size_t last = log.size(); last > 0; --last) {
+    losses_.went_with_disk(node, {LogIndex(last), log[last - 1]});
   }
 }
 

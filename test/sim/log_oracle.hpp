@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,20 +16,28 @@
 #include "raft/core.hpp"
 #include "sim/history.hpp"
 #include "sim/invariants.hpp"
+#include "sim/losses.hpp"
 #include "sim/network.hpp"
 
 namespace strata::sim {
 
 class LogOracle {
  public:
-  explicit LogOracle(Violated violated) : violated_(std::move(violated)) {}
+  LogOracle(Losses& losses, Violated violated) : losses_(losses), violated_(std::move(violated)) {}
 
   // A node begins a new life.
   void started(NodeId node);
   // The log of a node may have changed. `led`: it led in its term before that, too.
   void look(NodeId node, const raft::Core& core, bool led);
-  // It has become a leader.
-  void elected(NodeId node, const raft::Core& core);
+  // Holes in its log may have been filled.
+  void look_at_holes(NodeId node, const raft::Core& core);
+  // It has become a leader. What it lacks of what was committed must be such as losses of power may cost: then it is
+  // gone, from the index on that is returned, and committed no more.
+  std::optional<LogIndex> elected(NodeId node, const raft::Core& core);
+  // The node's machine loses power at `written`. `is_synced` says it of an entry, and of all before.
+  void lost_power(NodeId node, const std::function<bool(EntryId)>& is_synced);
+  // Its disk is lost, with all that its log held.
+  void lost_disk(NodeId node);
   // The node knows this one to be committed; its log holds it.
   void committed(NodeId node, const raft::Core& core, LogIndex index);
   // Seen in a message of the node's.
@@ -65,6 +74,9 @@ class LogOracle {
 
   void fail(Invariant invariant, NodeId node, const std::string& what);
   void stand_on(NodeId node, EntryId base);
+  void learn_place(NodeId node, const raft::Core& core, LogIndex index);
+  bool may_be_gone(EntryId entry, const raft::Core& winner) const;
+  void forget_from(LogIndex first);
   void take(NodeId node, const raft::Core& core, LogIndex index);
   void learn(NodeId node, const Entry& entry);
   void learn_before(NodeId node, LogIndex index, Term term, Term before);
@@ -72,11 +84,13 @@ class LogOracle {
   const Content* find(LogIndex index, Term term) const;
   void check_content(NodeId node, LogIndex index, Committed& known);
 
+  Losses& losses_;
   Violated violated_;
-  std::array<std::vector<Term>, max_nodes + 1> logs_;            // by node; the terms from index 1 on
-  std::array<LogIndex, max_nodes + 1> bases_{};                  // of these logs: what a snapshot has replaced
-  std::vector<std::vector<Content>> contents_;                   // from index 1 on
-  std::vector<Committed> committed_;                             // from index 1 on
+  std::array<std::vector<Term>, max_nodes + 1> logs_;      // by node; the terms from index 1 on
+  std::array<std::set<LogIndex>, max_nodes + 1> missing_;  // by node; with terms of 0 as long as they are not known
+  std::array<LogIndex, max_nodes + 1> bases_{};            // of these logs: what a snapshot has replaced
+  std::vector<std::vector<Content>> contents_;             // from index 1 on
+  std::vector<Committed> committed_;                       // from index 1 on
   std::unordered_map<std::uint64_t, LogIndex> committed_names_;  // never iterated
   std::set<WriteName> refused_;
 };

@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <utility>
 
+#include "sim/disk_image.hpp"
 #include "sim/process.hpp"
 
 namespace strata::sim {
@@ -68,6 +69,7 @@ Machine::Machine(NodeId id, Surroundings& surroundings)
   if (surroundings_.plan.short_write > 0) {
     disk_.set_most_written(surroundings_.plan.short_write);
   }
+  disk_.spare(run_directory);
   disk_.set_fault([this](const test::FileCall& call) {
     surroundings_.trace.event(id_, "disk call {}, offset {}, size {}", static_cast<int>(call.operation), call.offset,
                               call.size);
@@ -118,16 +120,22 @@ void Machine::start() {
   call_has_failed_ = false;
   gives_up_ = false;
   refuses_ = false;
+  if (!has_old_disk_ && !has_others_disk_ && is_admitted(disk_)) {
+    is_empty_or_old_ = false;  // from now on nobody may turn it away
+  }
   disturb_until(surroundings_.scheduler.now());
   process_ = std::make_unique<Process>(*this);
   const Result<void> started = process_->start();
-  if (started) {
+  if (started && has_others_disk_) {
+    fail(Invariant::starts_and_stops, "starts on the disk of another");
+    end(Ending::process_killed);
+  } else if (started) {
     surroundings_.trace.event(id_, "starts, life {}", life_);
   } else if (ends_at_call_ && disk_.calls() >= *ends_at_call_) {
     end(ends_by_);
-  } else if (disk_may_fail()) {
+  } else if (disk_may_fail() || is_alone_with_decay() || has_others_disk_) {
     surroundings_.trace.text(id_, started.error().text);
-    refuses_ = is_damaged_;
+    refuses_ = is_alone_with_decay() || has_others_disk_;
     end(Ending::process_killed);
   } else {
     fail(Invariant::starts_and_stops, "cannot start: " + started.error().text);
@@ -150,6 +158,11 @@ void Machine::end(Ending ending) {
     disk_.kill_process();
   } else {
     surroundings_.trace.event(id_, "loses power, {} things are not synced", disk_.undecided());
+    ++boot_;
+    if (surroundings_.plan.ack == Durability::written) {
+      surroundings_.oracles.loses_power_at_written(id_);
+    }
+    settle_spoilt();
     disk_.lose_power(draw_survivors(disk_random_), surroundings_.plan.faults[Fault::garbled_sectors] > 0);
     clock_error_ = draw_clock(disk_random_, surroundings_.plan);
   }

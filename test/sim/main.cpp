@@ -87,7 +87,7 @@ std::optional<std::string> complete(Command& command) {
 std::string list_of_faults() {
   std::string list;
   for (const FaultKind& kind : all_faults()) {
-    list += fmt::format("  {:18}{}{}\n", kind.name, kind.what, kind.by_default ? "" : " (only with --with or --only)");
+    list += fmt::format("  {:18}{}\n", kind.name, kind.what);
   }
   return list;
 }

@@ -14,28 +14,30 @@ constexpr std::size_t largest_message = 4 << 20;
 
 }  // namespace
 
-Oracles::Oracles(Violated violated)
-    : violated_(std::move(violated)), logs_(violated_), claims_(logs_, violated_), state_(violated_), seen_() {}
+Oracles::Oracles(Violated violated, Gone gone)
+    : violated_(std::move(violated)),
+      gone_(std::move(gone)),
+      logs_(losses_, violated_),
+      claims_(logs_, losses_, violated_),
+      starts_(violated_),
+      state_(violated_),
+      seen_() {}
 
 void Oracles::fail(Invariant invariant, NodeId node, const std::string& what) {
   violated_(invariant, fmt::format("node {} {}", node, what));
 }
 
 void Oracles::started(NodeId node, const actors::NodeActors& actors) {
-  const raft::HardState& found = actors.core().hard_state();
+  starts_.started(node, actors.start_of_node().nonce);
   Seen& seen = seen_[node.value];
-  if (found.term < seen.promised_term) {
-    fail(Invariant::terms_rise, node,
-         fmt::format("comes back in term {} after it spoke in term {}", found.term, seen.promised_term));
-  }
-  if (found.term == seen.voted_in && found.vote != seen.voted_for) {
-    fail(Invariant::one_vote_a_term, node,
-         fmt::format("has forgotten its vote for node {} in term {}", seen.voted_for, seen.voted_in));
+  if (!starts_.has_old_disk(node)) {
+    check_kept(node, seen, actors.core().hard_state());
   }
   check_incarnation(node, seen, actors.incarnation());
-  seen.hard_state = found;
+  seen.hard_state = actors.core().hard_state();
   seen.last_index = LogIndex();
   seen.last_term = Term();
+  seen.holes.clear();
   seen.commit = LogIndex();
   seen.applied = LogIndex();
   seen.leads_in = Term();
@@ -44,6 +46,19 @@ void Oracles::started(NodeId node, const actors::NodeActors& actors) {
   claims_.started(node);
   state_.started(node);
   stepped(node, actors);
+}
+
+void Oracles::check_kept(NodeId node, const Seen& seen, const raft::HardState& found) {
+  if (found.term < seen.promised_term) {
+    fail(Invariant::terms_rise, node,
+         fmt::format("comes back in term {} after it spoke in term {}", found.term, seen.promised_term));
+  }
+  // Of a vote that went with a disk, it is enough that it is not given again.
+  const bool is_spent = seen.has_lost_disk && found.vote == node;
+  if (found.term == seen.voted_in && found.vote != seen.voted_for && !is_spent) {
+    fail(Invariant::one_vote_a_term, node,
+         fmt::format("has forgotten its vote for node {} in term {}", seen.voted_for, seen.voted_in));
+  }
 }
 
 void Oracles::check_incarnation(NodeId node, Seen& seen, Incarnation incarnation) {
@@ -55,6 +70,9 @@ void Oracles::check_incarnation(NodeId node, Seen& seen, Incarnation incarnation
 }
 
 void Oracles::stepped(NodeId node, const actors::NodeActors& actors) {
+  if (starts_.has_old_disk(node)) {
+    return;  // what it takes itself for has no effect: nobody hears it
+  }
   const raft::Core& core = actors.core();
   Seen& seen = seen_[node.value];
   check_hard_state(node, seen, core.hard_state());
@@ -87,6 +105,10 @@ void Oracles::check_log(NodeId node, Seen& seen, const raft::Core& core) {
     seen.last_index = core.last_index();
     seen.last_term = last_term;
   }
+  if (core.log().holes() != seen.holes) {
+    logs_.look_at_holes(node, core);
+    seen.holes = core.log().holes();
+  }
 }
 
 void Oracles::check_leader(NodeId node, Seen& seen, const raft::Core& core) {
@@ -97,9 +119,42 @@ void Oracles::check_leader(NodeId node, Seen& seen, const raft::Core& core) {
       fail(Invariant::one_leader_a_term, node,
            fmt::format("leads in term {}, and so does node {}", leads_in, leader->second));
     }
-    logs_.elected(node, core);
+    if (const std::optional<LogIndex> gone_from = logs_.elected(node, core)) {
+      forget_from(*gone_from);
+    }
   }
   seen.leads_in = leads_in;
+}
+
+void Oracles::forget_from(LogIndex first) {
+  state_.roll_back(LogIndex(first.value - 1),
+                   [this](LogIndex index) -> const Entry& { return *logs_.committed_entry(index); });
+  gone_(first);
+}
+
+void Oracles::loses_power_at_written(NodeId node) {
+  logs_.lost_power(node, [this, node](EntryId entry) { return claims_.is_synced(node, entry); });
+}
+
+void Oracles::loses_disk(NodeId node) {
+  Seen& seen = seen_[node.value];
+  logs_.lost_disk(node);
+  claims_.loses_disk(node);
+  starts_.loses_disk(node);
+  seen.promised_term = Term();
+  // Its own vote for itself is of no use to anybody now: it does not lead, and what it sent before is not taken any
+  // more.
+  if (seen.voted_for == node) {
+    seen.voted_in = Term();
+    seen.voted_for = NodeId();
+  }
+  seen.incarnation = Incarnation();
+  seen.has_lost_disk = true;
+}
+
+void Oracles::gets_old_disk(NodeId node) {
+  loses_disk(node);
+  starts_.gets_old_disk(node);
 }
 
 void Oracles::check_commit(NodeId node, Seen& seen, const raft::Core& core) {
@@ -170,6 +225,15 @@ void Oracles::check_flow(NodeId node, const raft::Config& config, const raft::Le
   }
 }
 
+// Its standing may have risen since it gave the vote, but not fallen.
+void Oracles::check_flag(NodeId node, bool flagged, Standing standing) {
+  if (standing == Standing::abstaining || (standing == Standing::recovering && !flagged)) {
+    fail(Invariant::flagged_votes, node,
+         fmt::format("grants a vote {} though it {}", flagged ? "with a flag" : "without a flag",
+                     standing == Standing::recovering ? "is recovering" : "abstains"));
+  }
+}
+
 void Oracles::promise(NodeId node, Term term) {
   Seen& seen = seen_[node.value];
   seen.promised_term = std::max(seen.promised_term, term);
@@ -194,12 +258,19 @@ void Oracles::sent(NodeId from, NodeId to, const wire::PeerMessage& message, con
   if (raft_message == nullptr) {
     return;
   }
+  starts_.sent(from, to, *raft_message);
+  if (starts_.has_old_disk(from)) {
+    return;
+  }
   std::visit([&](const auto& any) { promise(from, any.term); }, *raft_message);
   if (const auto* request = std::get_if<raft::RequestVote>(raft_message)) {
     promise_vote(from, request->term, from);
   } else if (const auto* response = std::get_if<raft::RequestVoteResponse>(raft_message);
              response && response->vote_granted) {
     promise_vote(from, response->term, to);
+    check_flag(from, response->flagged, actors.core().standing());
+  } else if (const auto* agreed = std::get_if<raft::PreVoteResponse>(raft_message); agreed && agreed->vote_granted) {
+    check_flag(from, agreed->flagged, actors.core().standing());
   } else if (const auto* append = std::get_if<raft::AppendEntries>(raft_message)) {
     logs_.sent(from, *append);
   } else if (const auto* answer = std::get_if<raft::AppendEntriesResponse>(raft_message)) {
@@ -208,20 +279,31 @@ void Oracles::sent(NodeId from, NodeId to, const wire::PeerMessage& message, con
 }
 
 void Oracles::taken(NodeId node, const wire::PeerEnvelope& envelope, const actors::NodeActors& actors) {
-  Incarnation& newest = seen_[node.value].heard[envelope.from.value];
-  const bool to_this_one = envelope.to_incarnation == Incarnation(0) || envelope.to_incarnation == actors.incarnation();
-  if (envelope.from_incarnation < newest || !to_this_one) {
-    fail(Invariant::no_past_incarnation, node,
-         fmt::format("is incarnation {}, takes a message of incarnation {} of node {} to incarnation {}, and has heard "
-                     "of {}",
-                     actors.incarnation(), envelope.from_incarnation, envelope.from, envelope.to_incarnation, newest));
+  starts_.taken(node, envelope);
+  Heard& heard = seen_[node.value].heard[envelope.from.value];
+  if (heard.nonce != envelope.from_nonce) {
+    heard.earlier.insert(heard.nonce);
+    heard.nonce = envelope.from_nonce;
   }
-  newest = std::max(newest, envelope.from_incarnation);
+  const bool to_this_one = envelope.to_nonce == 0 || envelope.to_nonce == actors.start_of_node().nonce;
+  if (heard.earlier.contains(heard.nonce) || !to_this_one) {
+    fail(Invariant::no_past_incarnation, node,
+         fmt::format("is incarnation {}, takes a message of incarnation {} of node {} to incarnation {}: {}",
+                     actors.incarnation(), envelope.from_incarnation, envelope.from, envelope.to_incarnation,
+                     to_this_one ? "it has heard a later start" : "another start"));
+  }
 }
 
 void Oracles::replied(NodeId node, const wire::ClientReply& reply) {
+  const bool with_synced = synced_requests_.erase(reply.to.packed) > 0;
   if (const auto* stored = std::get_if<wire::SetReply>(&reply.body)) {
     claims_.answered(node, stored->revision, stored->durability);
+    if (with_synced && stored->durability != Durability::synced) {
+      fail(Invariant::answered_survives, node,
+           fmt::format("answers a SET with SYNCED at revision {} as written", stored->revision));
+    }
+  } else if (const auto* found = std::get_if<wire::GetReply>(&reply.body); found != nullptr && with_synced) {
+    claims_.read_synced(node, found->revision);
   }
 }
 

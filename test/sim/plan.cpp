@@ -20,7 +20,7 @@ FaultWeights draw_weights(Random& random) {
   for (const FaultKind& kind : all_faults()) {
     const bool happens = random.chance(share);
     const std::uint64_t weight = random.below(10) + 1;
-    weights[kind.fault] = happens && !none && kind.by_default ? weight : 0;
+    weights[kind.fault] = happens && !none ? weight : 0;
   }
   return weights;
 }
@@ -42,11 +42,6 @@ void draw_faults(Random& random, const FaultChoice& choice, Plan& plan) {
   FaultWeights& faults = plan.faults;
   faults = draw_weights(random);
   choose(faults, choice);
-  // At `written` a loss of power may cost what was acknowledged.
-  if (plan.ack != Durability::synced) {
-    faults[Fault::power_loss] = 0;
-    faults[Fault::wide_power_loss] = 0;
-  }
   plan.between_faults = milliseconds(random.between(100, 3000));
   const bool some_together = random.chance(500);
   const std::uint64_t together = 1 + random.below(600);
@@ -103,7 +98,7 @@ void draw_node(Random& random, Plan& plan) {
   plan.nodes = random.one_of(sizes);
   plan.election_timeout = milliseconds(random.between(150, 600));
   plan.heartbeat_interval = plan.election_timeout / random.between(4, 12);
-  plan.ack = random.chance(150) ? Durability::written : Durability::synced;
+  plan.ack = random.chance(300) ? Durability::written : Durability::synced;
   plan.fsync_interval = random.chance(500) ? Duration::zero() : Duration(microseconds(random.between(100, 50'000)));
   plan.max_append_bytes = random.chance(500) ? 1 << 20 : 1 + random.below(4096);
   plan.window_bytes = random.chance(500) ? 8 << 20 : 1 + random.below(16384);
@@ -174,6 +169,28 @@ void draw_limits(Random& random, Plan& plan) {
   plan.max_uncommitted_bytes = little_uncommitted ? uncommitted : plan.max_uncommitted_bytes;
 }
 
+// At either level some requests ask for SYNCED: what is durable anyway must be answered no later for it.
+void draw_levels(Random& random, const FaultChoice& choice, Plan& plan) {
+  const bool some_are_synced = random.chance(600);
+  const std::uint64_t synced = 1 + random.below(600);
+  plan.synced = some_are_synced ? synced : 0;
+  const bool rarely_synced = random.chance(300);
+  const Duration rarely = milliseconds(random.between(50, 2000));
+  const bool often_without_power = random.chance(400);
+  if (plan.ack != Durability::written) {
+    return;
+  }
+  if (rarely_synced) {
+    plan.fsync_interval = rarely;
+  }
+  if (often_without_power && plan.faults.any()) {
+    constexpr std::uint64_t often = 5;
+    plan.faults[Fault::power_loss] = often;
+    plan.faults[Fault::wide_power_loss] = often;
+    choose(plan.faults, choice);
+  }
+}
+
 }  // namespace
 
 Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
@@ -190,6 +207,7 @@ Plan draw_plan(std::uint64_t seed, const FaultChoice& choice) {
   plan.end_at = plan.calm_at + seconds(20);
   draw_snapshots(random, plan);
   draw_limits(random, plan);
+  draw_levels(random, choice, plan);
   return plan;
 }
 

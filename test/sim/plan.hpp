@@ -30,7 +30,7 @@ struct Plan {
   std::size_t max_uncommitted_bytes = 256 << 20;
   std::uint64_t segment_size = 256 << 10;
   std::size_t max_chunk_bytes = 256 << 10;
-  std::size_t snapshot_piece_size = 256 << 10;
+  std::size_t snapshot_piece_size = 64 << 10;
   std::size_t snapshot_log_size = 0;          // bytes of log kept for the two newest snapshots; 0: none is taken
   std::optional<std::uint32_t> max_sessions;  // nothing: more than there are clients
   std::size_t short_write = 0;                // the most that one write takes; 0: everything
@@ -50,6 +50,7 @@ struct Plan {
   std::uint64_t once = 0;    // of the SETs: with ONCE, repeated until one is answered OK
   std::uint64_t conditional = 0;  // and with IF
   std::uint64_t impatient = 0;    // of those with ONCE: sent to two nodes at the same time
+  std::uint64_t synced = 0;       // of all requests and of each repeat: with SYNCED
   Duration think_time = std::chrono::milliseconds(10);
   Duration client_patience = std::chrono::seconds(8);
 

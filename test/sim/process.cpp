@@ -64,6 +64,7 @@ actors::NodeOptions Process::options() const {
   options.log.segment_size = plan.segment_size;
   options.log.cluster = simulated_cluster;
   options.log.node = machine_.id_;
+  options.log.repairable = plan.nodes > 1;
   options.front_end.self = machine_.id_;
   options.front_end.ack = plan.ack;
   options.front_end.max_sessions = plan.max_sessions.value_or(options.front_end.max_sessions);
@@ -76,12 +77,19 @@ actors::NodeOptions Process::options() const {
 
 Result<void> Process::start() {
   const actors::NodeOptions all = options();
-  auto directory = wal::open_data_directory(machine_.disk_, all.log, *this);
+  const std::uint64_t directory_name = std::max<std::uint64_t>(machine_.node_random_.next(), 1);
+  const std::uint64_t nonce = std::max<std::uint64_t>(machine_.node_random_.next(), 1);
+  const wal::RunOptions run{fmt::format("boot {}", machine_.boot_),
+                            run_directory,
+                            machine_.surroundings_.plan.ack,
+                            directory_name,
+                            nonce,
+                            machine_.rejoins_};
+  auto directory = wal::open_data_directory(machine_.disk_, all.log, *this, run);
   if (!directory) {
     return directory.error();
   }
   const std::vector<NodeId> peers = peers_of(machine_.surroundings_.plan, machine_.id_);
-  gate_.emplace(simulated_cluster, machine_.id_, directory->metadata->current().incarnation, peers);
   const actors::NodeExecutors executors{machine_.loop_.executor(), machine_.wal_.executor(), machine_.fsync_.executor(),
                                         machine_.allocator_.executor(), machine_.snapshots_.executor()};
   const actors::NodePorts ports{loop_clock_,
@@ -91,12 +99,14 @@ Result<void> Process::start() {
                                 machine_.disk_,
                                 *this,
                                 [this] { return machine_.node_random_.next(); },
-                                [this](const Error& error) { machine_.give_machine_up(error.text); }};
+                                [this](const Error& error) { machine_.give_machine_up(error.text); },
+                                [this](const Error& error) { machine_.turn_away(error.text); }};
   auto made = actors::NodeActors::make(all, executors, ports, std::move(*directory));
   if (!made) {
     return made.error();
   }
   actors_ = std::move(*made);
+  gate_.emplace(simulated_cluster, machine_.id_, actors_->start_of_node(), peers, actors_->known_members());
   machine_.surroundings_.oracles.started(machine_.id_, *actors_);
   actors_->start();
   machine_.surroundings_.network.connect(machine_.id_, [this](const Arrival& arrival) { receive(arrival); });
@@ -162,6 +172,7 @@ void Process::send(std::vector<actors::PeerSend> batch) {
 
 void Process::send(NodeId to, const wire::PeerMessage& message) {
   machine_.surroundings_.oracles.sent(machine_.id_, to, message, *actors_);
+  gate_->sends(to, message);
   Bytes frame = wire::encode_peer_message(gate_->envelope_to(to), message);
   machine_.surroundings_.network.send(machine_.id_, to, lane_of(message), std::move(frame));
 }
@@ -188,7 +199,8 @@ void Process::receive(const Arrival& arrival) {
   }
   const NodeId from = decoded->envelope.from;
   const Incarnation before = gate_->newest(from);
-  const auto reason = gate_->refuse(decoded->envelope);
+  const bool is_introduction = wire::is_introduction(decoded->message);
+  const auto reason = gate_->refuse(decoded->envelope, is_introduction);
   if (gate_->newest(from) != before) {
     say_hello(from);
   }
@@ -196,7 +208,9 @@ void Process::receive(const Arrival& arrival) {
     machine_.surroundings_.trace.text(machine_.id_, *reason);
     return;
   }
-  machine_.surroundings_.oracles.taken(machine_.id_, decoded->envelope, *actors_);
+  if (!is_introduction) {
+    machine_.surroundings_.oracles.taken(machine_.id_, decoded->envelope, *actors_);
+  }
   deliver(std::move(*decoded));
 }
 
@@ -205,7 +219,7 @@ void Process::deliver(wire::PeerFrame frame) {
   const std::size_t bytes = wire::size_of(frame.message);
   if (auto* content = std::get_if<raft::Message>(&frame.message)) {
     actors::PeerMessages messages;
-    messages.messages.push_back({from, std::move(*content)});
+    messages.messages.push_back({from, std::move(*content), frame.envelope.from_nonce});
     actors_->raft().post(actors::RaftMessage(std::move(messages)), bytes);
   } else if (auto* sets = std::get_if<wire::ForwardSets>(&frame.message)) {
     if (!gate_->is_first(from, *sets)) {

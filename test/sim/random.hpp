@@ -10,7 +10,7 @@ namespace strata::sim {
 
 // What a stream of random numbers is for. Streams of one seed are independent: one more number drawn for the network
 // changes nothing of what the disks draw.
-enum class Purpose : std::uint64_t { plan, faults, network, latency, node, disk, clients, checks, rare_ways };
+enum class Purpose : std::uint64_t { plan, faults, network, latency, node, disk, clients, checks, rare_ways, levels };
 
 // xoshiro256** (Blackman and Vigna), started by splitmix64.
 class Random {

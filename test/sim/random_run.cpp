@@ -54,6 +54,7 @@ class RandomRun {
     report.answered = world_.history().completed();
     report.elections = world_.oracles().elections();
     report.committed = world_.oracles().last_committed().value;
+    report.lost = world_.history().lost();
     report.reached = world_.coverage().counts();
     return report;
   }
@@ -101,13 +102,29 @@ class RandomRun {
     std::vector<NodeId> sound = world_.core();
     std::erase_if(sound, [&](NodeId node) { return world_.machine(node).refuses(); });
     world_.set_core(sound);
-    return sound.size() > world_.plan().nodes / 2;
+    return sound.size() > world_.plan().nodes / 2 && enough_may_elect();
+  }
+
+  // Recovering nodes make no majority (design, section 6, rule 5), and who is damaged does not campaign: all together
+  // elect somebody only when any of them may be the one.
+  bool enough_may_elect() {
+    std::size_t without_flag = 0;
+    bool all_may_campaign = world_.core().size() == world_.plan().nodes;
+    for (const NodeId node : world_.core()) {
+      const Machine& machine = world_.machine(node);
+      const bool recovering = machine.is_up() && machine.actors().core().standing() == Standing::recovering;
+      without_flag += recovering ? 0u : 1u;
+      all_may_campaign = all_may_campaign && !(machine.is_up() && machine.actors().core().is_damaged());
+    }
+    return without_flag > world_.plan().nodes / 2 || all_may_campaign;
   }
 
   bool finds_leader() {
-    const Duration at_most = 10 * world_.plan().election_timeout * 5 / 4;  // clocks may be slow
-    return demand(world_.run_until([&] { return world_.leader().has_value(); }, at_most), Invariant::leader_in_calm,
-                  "in calm there is no leader after ten election timeouts") &&
+    // Those that came back from a loss of power abstain at first. Clocks may be slow. One that was paused when calm
+    // came leads no more when it hears what it has missed.
+    const Duration at_most = (10 * world_.plan().election_timeout + raft::Config().abstention) * 5 / 4;
+    return demand(world_.run_until([&] { return world_.undisputed_leader().has_value(); }, at_most),
+                  Invariant::leader_in_calm, "in calm there is no leader after ten election timeouts") &&
            replicates_until([&] { return world_.serving_leader().has_value(); }, at_most, Invariant::leader_in_calm);
   }
 
@@ -198,7 +215,7 @@ Bytes encode_report(const RunReport& report) {
   ByteWriter writer(bytes);
   const auto virtual_time = static_cast<std::uint64_t>(report.virtual_time.count());
   for (const std::uint64_t number : {report.seed, report.trace_hash, report.steps, virtual_time, report.requests,
-                                     report.answered, report.elections, report.committed}) {
+                                     report.answered, report.elections, report.committed, report.lost}) {
     writer.number(number);
   }
   for (const std::uint64_t count : report.reached) {
@@ -220,6 +237,7 @@ RunReport decode_report(BytesView bytes) {
   report.answered = reader.number<std::uint64_t>();
   report.elections = reader.number<std::uint64_t>();
   report.committed = reader.number<std::uint64_t>();
+  report.lost = reader.number<std::uint64_t>();
   for (std::uint64_t& count : report.reached) {
     count = reader.number<std::uint64_t>();
   }

@@ -23,6 +23,7 @@ struct RunReport {
   std::size_t answered = 0;     // with OK or NONE
   std::size_t elections = 0;    // won
   std::uint64_t committed = 0;  // entries
+  std::size_t lost = 0;         // SETs that were answered OK and that losses of power took, at `written`
   Reached reached{};            // rare places
 };
 

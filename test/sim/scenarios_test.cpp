@@ -1,7 +1,10 @@
 // Whole clusters in trouble that is told in advance, one story a test.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "sim/random_run.hpp"
 #include "sim/world.hpp"
@@ -18,7 +21,8 @@ constexpr Duration patience = seconds(8);  // more than any request may take
 struct Story {
   World world;
 
-  explicit Story(std::size_t nodes = 3, std::uint64_t seed = 1) : world(plan_for(nodes, seed)) { world.start_all(); }
+  explicit Story(std::size_t nodes = 3, std::uint64_t seed = 1) : Story(plan_for(nodes, seed)) {}
+  explicit Story(const Plan& plan) : world(plan) { world.start_all(); }
   ~Story() { CHECK(world.failure().value_or("") == ""); }
   Story(const Story&) = delete;
   Story& operator=(const Story&) = delete;
@@ -131,6 +135,110 @@ TEST_CASE("a leader that is cut off serves nothing, and its SET is not stored be
   CHECK(story.get(old, "key"));
 }
 
+// At `written`, and with no sync before the next hour.
+Plan written_plan(std::uint64_t seed) {
+  Plan plan = Story::plan_for(3, seed);
+  plan.ack = Durability::written;
+  plan.fsync_interval = std::chrono::hours(1);
+  return plan;
+}
+
+TEST_CASE("at written, one machine that loses power costs nothing, and votes with a flag until it has caught up") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world(written_plan(seed));
+    world.start_all();
+    REQUIRE(world.run_until([&] { return world.serving_leader().has_value(); }, seconds(5)));
+    for (int i = 0; i < 30; ++i) {
+      REQUIRE(world.settles(world.client(0), world.client(0).set(*world.serving_leader(), "key", 100), patience));
+    }
+    const NodeId victim(static_cast<std::uint16_t>(1 + seed % 3));
+    world.machine(victim).end(Ending::power_lost);
+    world.machine(victim).start();
+    CHECK(world.machine(victim).actors().core().standing() == Standing::recovering);
+    CHECK(world.run_until(
+        [&] { return world.machine(victim).actors().core().standing() == Standing::sound && world.all_equal(); },
+        seconds(10)));
+    CHECK(world.settles(world.client(0), world.client(0).get(victim, "key"), patience));
+    CHECK(world.failure().value_or("") == "");
+  }
+}
+
+// Has thirty SETs answered, and nothing of them synced; then `victims` lose power at once, and all come back.
+void lose_power_of(World& world, std::size_t victims) {
+  world.start_all();
+  REQUIRE(world.run_until([&] { return world.serving_leader().has_value(); }, seconds(5)));
+  for (int i = 0; i < 30; ++i) {
+    REQUIRE(world.settles(world.client(0), world.client(0).set(*world.serving_leader(), "key", 100), patience));
+  }
+  REQUIRE(world.run_for(seconds(1)));
+  for (std::uint16_t id = 1; id <= victims; ++id) {
+    world.machine(NodeId(id)).end(Ending::power_lost);
+  }
+  world.start_all();
+  REQUIRE(world.run_until([&] { return world.serving_leader() && world.all_equal(); }, seconds(10)));
+  for (const NodeId node : world.nodes()) {
+    CHECK(world.settles(world.client(0), world.client(0).set(node, "key", 100), patience));
+    CHECK(world.settles(world.client(0), world.client(0).get(node, "key"), patience));
+    CHECK(
+        world.run_until([&] { return world.machine(node).actors().core().standing() == Standing::sound; }, seconds(5)));
+  }
+  CHECK(world.failure().value_or("") == "");
+}
+
+TEST_CASE("at written, two of three machines that lose power cost nothing while the third one holds it") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world(written_plan(seed));
+    lose_power_of(world, 2);
+    CHECK(world.history().lost() == 0);
+  }
+}
+
+TEST_CASE("at written, all machines that lose power cost what none of them has kept, and a new generation begins") {
+  std::size_t losing = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    World world(written_plan(seed));
+    lose_power_of(world, 3);
+    losing += world.history().lost() > 0 ? 1u : 0u;
+    CHECK(world.machine(NodeId(1)).actors().state().generation() == 2);
+  }
+  CHECK(losing > 0);
+}
+
+TEST_CASE("at written, a node that was killed is sound, as its kernel lives") {
+  World world(written_plan(1));
+  world.start_all();
+  REQUIRE(world.run_until([&] { return world.serving_leader().has_value(); }, seconds(5)));
+  REQUIRE(world.settles(world.client(0), world.client(0).set(*world.serving_leader(), "key", 100), patience));
+  for (const NodeId node : world.nodes()) {
+    world.machine(node).end(Ending::process_killed);
+  }
+  world.start_all();
+  for (const NodeId node : world.nodes()) {
+    CHECK(world.machine(node).actors().core().standing() == Standing::sound);
+  }
+  REQUIRE(world.run_until([&] { return world.serving_leader().has_value(); }, seconds(5)));
+  CHECK(world.settles(world.client(0), world.client(0).get(NodeId(1), "key"), patience));
+  CHECK(world.failure().value_or("") == "");
+}
+
+TEST_CASE("a machine that loses power at synced abstains when the end of its log is torn, and only then") {
+  std::set<Standing> found;
+  for (std::uint64_t calls = 0; calls < 40; ++calls) {
+    Story story(3, calls);
+    const NodeId leader = story.elect();
+    Machine& machine = story.world.machine(leader);
+    machine.end_in_disk_call(calls, Ending::power_lost);
+    for (int i = 0; i < 50 && machine.is_up(); ++i) {
+      story.client().set(leader, "key", 2000);
+      story.world.run_for(milliseconds(2));
+    }
+    machine.start();
+    found.insert(machine.actors().core().standing());
+    story.wait_until_equal();
+  }
+  CHECK((found == std::set{Standing::sound, Standing::abstaining}));
+}
+
 // Each event that brings SETs is a write of its own.
 TEST_CASE("a leader whose disk hangs takes no more writes than its writer may have before it") {
   World world(Story::plan_for(1, 1));
@@ -214,6 +322,16 @@ TEST_CASE("a leader that is paused past an election finds itself replaced and se
   CHECK(story.world.history().check().value_or("") == "");
 }
 
+TEST_CASE("a leader that is paused past an election is not taken for the one that calm needs") {
+  Story story;
+  const NodeId old = story.elect();
+  CHECK(story.world.undisputed_leader() == old);
+  story.world.machine(old).pause(seconds(10));
+  story.world.machine(story.elect_other_than(old)).end(Ending::process_killed);
+  CHECK(story.world.leader() == old);
+  CHECK_FALSE(story.world.undisputed_leader().has_value());
+}
+
 TEST_CASE("a disk that hangs delays no heartbeat: its node's leadership and reads go on") {
   Story story;
   const NodeId leader = story.elect();
@@ -287,6 +405,92 @@ TEST_CASE("a node that crashes at any call to its disk, in the running and at it
     story.world.run_for(seconds(1));
     story.world.start_all();
     story.wait_until_equal();
+  }
+}
+
+// A cluster at `--ack written` that never syncs by itself while the story lasts, but for one that does: `interval`.
+Plan at_written(std::size_t nodes, Duration interval = std::chrono::hours(1)) {
+  Plan plan = Story::plan_for(nodes, 1);
+  plan.ack = Durability::written;
+  plan.fsync_interval = interval;
+  return plan;
+}
+
+TEST_CASE(
+    "at written a SET is answered before any sync, and with SYNCED neither a SET nor a GET is, through any node") {
+  for (const std::size_t nodes : {1U, 3U}) {
+    Story story(at_written(nodes));
+    const NodeId leader = story.elect();
+    for (const NodeId node : story.world.nodes()) {
+      CHECK(story.world.settles(story.client(), story.client().set(node, "key", 16), milliseconds(200)));
+      CHECK(story.world.settles(story.client(), story.client().get(node, "key"), milliseconds(200)));
+      story.client().ask_for_synced(true);
+      CHECK_FALSE(story.set(node, "key"));
+      CHECK_FALSE(story.get(node, "key"));
+      story.client().ask_for_synced(false);
+    }
+    CHECK(story.world.machine(leader).actors().core().durable() == LogIndex());
+  }
+}
+
+TEST_CASE("at written what waits with SYNCED is answered when the sync has come, and not before") {
+  for (const std::size_t nodes : {1U, 3U}) {
+    Story story(at_written(nodes, seconds(2)));
+    story.elect();
+    Client& client = story.client();
+    REQUIRE(story.set(NodeId(1), "key"));
+    client.ask_for_synced(true);
+    std::vector<Client::Number> asked;
+    for (const NodeId node : story.world.nodes()) {
+      asked.push_back(client.set(node, "key " + std::to_string(node.value), 16));
+      asked.push_back(client.set_once(node, "once", 16, node.value));
+      asked.push_back(client.get(node, "key"));
+    }
+    story.world.run_for(milliseconds(500));
+    for (const Client::Number number : asked) {
+      CHECK((client.fate(number) == Fate::open));
+    }
+    for (const Client::Number number : asked) {
+      CHECK(story.world.settles(client, number, seconds(4)));
+    }
+    CHECK(story.world.history().check().value_or("") == "");
+  }
+}
+
+TEST_CASE("a repeat with SYNCED of a SET that was answered as written waits for the sync of that one") {
+  Story story(at_written(3, seconds(2)));
+  const NodeId leader = story.elect();
+  Client& client = story.client();
+  const Client::Number number = client.set_once(leader, "key", 16);
+  REQUIRE(story.world.settles(client, number, milliseconds(200)));
+  client.ask_for_synced(true);
+  for (const NodeId node : story.world.nodes()) {
+    client.repeat(number, node);
+  }
+  CHECK(story.world.run_for(seconds(5)));  // an answer as written, or too early, is a failure of the story
+}
+
+TEST_CASE("what is at risk rises with what is written and falls to nothing with the sync; at synced there is none") {
+  for (const Durability ack : {Durability::written, Durability::synced}) {
+    Plan plan = at_written(3, seconds(2));
+    plan.ack = ack;
+    Story story(plan);
+    const NodeId leader = story.elect();
+    std::uint64_t most = 0;
+    for (int i = 0; i < 20; ++i) {
+      story.client().set(leader, "key", 16);
+    }
+    for (int i = 0; i < 500; ++i) {
+      story.world.run_for(milliseconds(10));
+      for (const NodeId node : story.world.nodes()) {
+        most = std::max(most, story.world.machine(node).actors().at_risk().entries);
+      }
+    }
+    CHECK((most >= 20) == (ack == Durability::written));
+    CHECK((most > 0) == (ack == Durability::written));
+    for (const NodeId node : story.world.nodes()) {
+      CHECK(story.world.machine(node).actors().at_risk().entries == 0);
+    }
   }
 }
 

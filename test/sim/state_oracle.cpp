@@ -32,6 +32,18 @@ void StateOracle::commit(const Entry& entry) {
   hashes_.push_back(hash_);
 }
 
+void StateOracle::roll_back(LogIndex last, const std::function<const Entry&(LogIndex)>& entry_at) {
+  if (shadow_.applied() <= last) {
+    return;
+  }
+  StateOracle anew(violated_);
+  for (LogIndex index(1); index <= last; index = index.next()) {
+    anew.commit(entry_at(index));
+  }
+  anew.looked_at_ = looked_at_;
+  *this = std::move(anew);
+}
+
 // The shadow is the production code. What it says is held against rules that are simpler than the code.
 void StateOracle::check_command(const kv::SetCommand& command, LogIndex index, const kv::Outcome& outcome) {
   const auto* stored = std::get_if<kv::Stored>(&outcome);

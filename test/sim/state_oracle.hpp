@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -24,6 +25,8 @@ class StateOracle {
   // The next entry that is known to be committed.
   LogIndex next() const { return shadow_.applied().next(); }
   void commit(const Entry& entry);
+  // Back to what it was after the entry at `last`. `entry_at` has all up to there.
+  void roll_back(LogIndex last, const std::function<const Entry&(LogIndex)>& entry_at);
 
   // A node begins a new life.
   void started(NodeId node) { looked_at_[node.value] = LogIndex(); }

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+
+#include "sim/disk_image.hpp"
 
 namespace strata::sim {
 
@@ -18,7 +21,8 @@ World::World(const Plan& plan, std::FILE* trace_to, Without without)
       trace_(scheduler_, trace_to),
       random_(plan.seed, Purpose::network, 1),
       without_(without),
-      oracles_([this](Invariant invariant, const std::string& what) { violated(invariant, what); }),
+      oracles_([this](Invariant invariant, const std::string& what) { violated(invariant, what); },
+               [this](LogIndex first) { lost_from(first); }),
       network_(scheduler_, trace_, Random(plan.seed, Purpose::network)),
       surroundings_{plan_,
                     scheduler_,
@@ -54,6 +58,14 @@ void World::fail(const std::string& what) {
 void World::violated(Invariant invariant, const std::string& what) {
   if (!without_.test(static_cast<std::size_t>(invariant))) {
     fail(label_of(invariant) + ": " + what);
+  }
+}
+
+void World::lost_from(LogIndex first) {
+  trace_.event(NodeId(), "what was committed from index {} on is gone", first);
+  history_.lost_from(first);
+  for (const auto& client : clients_) {
+    client->lost_from(first);
   }
 }
 
@@ -112,6 +124,16 @@ std::optional<NodeId> World::leader() {
   return newest;
 }
 
+std::optional<NodeId> World::undisputed_leader() {
+  const std::optional<NodeId> newest = leader();
+  const bool disputed = newest && std::ranges::any_of(core_, [&](NodeId node) {
+                          const Machine& other = machine(node);
+                          return other.is_up() && other.actors().core().hard_state().term >
+                                                      machine(*newest).actors().core().hard_state().term;
+                        });
+  return disputed ? std::nullopt : newest;
+}
+
 std::optional<NodeId> World::serving_leader() {
   const std::optional<NodeId> newest = leader();
   return newest && machine(*newest).leads_and_serves() ? newest : std::nullopt;
@@ -138,6 +160,28 @@ bool World::run_until(const std::function<bool()>& done, Duration at_most) {
 bool World::settles(Client& client, Client::Number number, Duration at_most) {
   run_until([&] { return client.fate(number) != Fate::open; }, at_most);
   return !failure_ && client.fate(number) == Fate::ok;
+}
+
+bool World::all_admitted() const {
+  return std::ranges::all_of(machines_, [](const auto& machine) { return is_admitted(machine->disk()); });
+}
+
+bool World::others_know_later_start(NodeId node) const {
+  const Start old = machines_.at(node.value - 1U)->start_on_old_disk();
+  return old.directory != 0 && std::ranges::all_of(machines_, [&](const auto& machine) {
+           const auto known = durable_start(machine->disk(), node);
+           const bool knows_later =
+               known && (known->directory != old.directory || known->incarnation > old.incarnation);
+           return machine->id() == node || knows_later;
+         });
+}
+
+bool World::may_lose_a_disk() const {
+  return all_admitted() && std::ranges::all_of(machines_, [](const auto& machine) {
+           const bool is_sound = machine->is_up() && machine->actors().core().standing() == Standing::sound;
+           return is_sound && !machine->actors().core().is_silent() && !machine->has_decayed() &&
+                  !machine->has_old_disk();
+         });
 }
 
 bool World::all_equal() {

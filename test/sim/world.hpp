@@ -55,6 +55,8 @@ class World {
 
   // The node of the core that leads in the newest term of all that lead; nothing when none does.
   std::optional<NodeId> leader();
+  // The same, when no node of the core is in a later term: else it leads only until it hears of that.
+  std::optional<NodeId> undisputed_leader();
   // That of them which also serves.
   std::optional<NodeId> serving_leader();
 
@@ -66,6 +68,12 @@ class World {
 
   // Every node of the core is up, has applied the same, and all dictionaries are equal.
   bool all_equal();
+  // Every member has been admitted by all others, and will not forget it: from now on a majority does without the rest.
+  bool all_admitted() const;
+  // The disks of all others have a later start of this node than its old disk.
+  bool others_know_later_start(NodeId node) const;
+  // All that is committed is held by members that have lost nothing, and nobody rejoins: one may.
+  bool may_lose_a_disk() const;
 
   // What was wrong first.
   const std::optional<std::string>& failure() const { return failure_; }
@@ -74,6 +82,7 @@ class World {
   void violated(Invariant invariant, const std::string& what);
 
  private:
+  void lost_from(LogIndex first);
   void watch_answers();
   void deliver(NodeId node, wire::ClientRequest request);
   void answer(const wire::ClientReply& reply);

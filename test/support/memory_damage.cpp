@@ -25,6 +25,11 @@ void MemoryFiles::set_full(bool full) {
   full_ = full;
 }
 
+void MemoryFiles::spare(std::string directory) {
+  const std::lock_guard guard(mutex_);
+  spared_ = std::move(directory);
+}
+
 void MemoryFiles::forget_at_failed_sync() {
   const std::lock_guard guard(mutex_);
   forgets_ = true;
@@ -37,49 +42,86 @@ void MemoryFiles::spoil_next_sync(Spoiling spoiling, Chooser choose) {
 }
 
 void MemoryFiles::sync(Node& node) {
-  if (!spoils_ || node.unsynced.empty()) {
-    node.sync();
-    return;
-  }
-  const Chooser choose = std::exchange(spoils_, nullptr);
   std::vector<std::uint64_t> sectors;
   for (const auto& [sector, written] : node.versions()) {
     sectors.push_back(sector);
+    node.spoilt.erase(sector);
+  }
+  if (!spoils_ || sectors.empty()) {
+    node.sync();
+    return;
   }
   const Bytes before = node.synced;
   node.sync();
+  spoil(node, before, sectors);
+}
+
+void MemoryFiles::spoil(Node& node, const Bytes& before, const std::vector<std::uint64_t>& sectors) {
+  const Chooser choose = std::exchange(spoils_, nullptr);
   const std::uint64_t sector = sectors[choose(sectors.size())];
   const Bytes written = node.synced.substr(sector * sector_size, sector_size);
   Bytes old = sector * sector_size < before.size() ? before.substr(sector * sector_size, sector_size) : Bytes();
   old.resize(written.size(), '\0');
-  node.synced.replace(sector * sector_size, written.size(), old);
+  node.spoilt[sector] = old;
   if (spoiling_ == Spoiling::misdirected) {
-    const std::uint64_t elsewhere = choose((node.synced.size() + sector_size - 1) / sector_size) * sector_size;
-    const std::size_t count = std::min<std::size_t>(written.size(), node.synced.size() - elsewhere);
-    node.synced.replace(elsewhere, count, written, 0, count);
+    node.spoilt[choose((node.synced.size() + sector_size - 1) / sector_size)] = written;
   }
 }
 
-bool MemoryFiles::rot(const Chooser& choose) {
+bool MemoryFiles::limit_spoilt(const std::function<bool(const std::string& path, std::uint64_t end)>& may) {
   const std::lock_guard guard(mutex_);
-  std::vector<std::shared_ptr<Node>> full;
+  std::map<Node*, std::string> paths;
   for (const auto& [name, node] : durable_names_) {
-    if (!node->synced.empty()) {
-      full.push_back(node);
+    paths[node.get()] = name;
+  }
+  bool any = false;
+  for (const std::weak_ptr<Node>& weak : nodes_) {
+    if (const std::shared_ptr<Node> node = weak.lock()) {
+      const auto path = paths.find(node.get());
+      std::erase_if(node->spoilt, [&](const auto& spoilt) {
+        return path == paths.end() || !may(path->second, (spoilt.first + 1) * sector_size);
+      });
+      any = any || !node->spoilt.empty();
     }
   }
-  if (full.empty()) {
-    return false;
+  return any;
+}
+
+void MemoryFiles::show_spoilt(Node& node) {
+  for (const auto& [sector, content] : std::exchange(node.spoilt, {})) {
+    const std::uint64_t start = sector * sector_size;
+    if (start < node.synced.size()) {
+      const std::size_t count = std::min<std::size_t>(content.size(), node.synced.size() - start);
+      has_decayed_ = has_decayed_ || node.synced.compare(start, count, content, 0, count) != 0;
+      node.synced.replace(start, count, content, 0, count);
+      node.decayed.emplace_back(start, start + count);
+    }
   }
-  constexpr std::size_t bits = 8;
-  Node& node = *full[choose(full.size())];
-  const std::size_t at = choose(node.synced.size());
-  const auto flipped = static_cast<char>(node.synced[at] ^ static_cast<char>(1U << choose(bits)));
-  if (at < node.current.size() && node.current[at] == node.synced[at]) {
-    node.current[at] = flipped;
+}
+
+void MemoryFiles::rot(const std::string& path, std::uint64_t offset, unsigned bit) {
+  const std::lock_guard guard(mutex_);
+  Node& node = *durable_names_.at(path);
+  const auto flipped = static_cast<char>(node.synced.at(offset) ^ static_cast<char>(1U << bit));
+  if (offset < node.current.size() && node.current[offset] == node.synced[offset]) {
+    node.current[offset] = flipped;
   }
-  node.synced[at] = flipped;
-  return true;
+  node.synced[offset] = flipped;
+  node.decayed.emplace_back(offset, offset + 1);
+  has_decayed_ = true;
+}
+
+bool MemoryFiles::has_decayed() const {
+  const std::lock_guard guard(mutex_);
+  return has_decayed_;
+}
+
+bool MemoryFiles::has_decayed(const std::string& path, std::uint64_t from, std::uint64_t to) const {
+  const std::lock_guard guard(mutex_);
+  const auto found = names_.find(path);
+  return found != names_.end() && std::ranges::any_of(found->second->decayed, [&](const auto& decayed) {
+           return decayed.first < to && decayed.second > from;
+         });
 }
 
 void MemoryFiles::erase_all() {

@@ -44,16 +44,23 @@ Chooser choose_by_seed(std::uint64_t seed) {
 
 class MemoryFiles::OpenFile final : public wal::File {
  public:
-  OpenFile(MemoryFiles& machine, std::shared_ptr<Node> node, std::string path)
-      : machine_(machine), node_(std::move(node)), path_(std::move(path)), process_(machine.process_) {}
+  OpenFile(MemoryFiles& machine, std::shared_ptr<Node> node, std::string path, bool writable)
+      : machine_(machine),
+        node_(std::move(node)),
+        path_(std::move(path)),
+        process_(machine.process_),
+        writable_(writable) {}
 
   Result<std::size_t> write_at(std::uint64_t offset, BytesView bytes) override {
     const std::lock_guard guard(machine_.mutex_);
     if (auto refused = refuse({FileOperation::write, path_, offset, bytes.size()})) {
       return *refused;
     }
-    bytes = bytes.substr(0, machine_.most_written_);
-    if (machine_.full_) {
+    if (!writable_) {
+      return error_of(ErrorKind::io, "write, it was opened for reading:", path_);
+    }
+    bytes = bytes.substr(0, machine_.most_written());
+    if (machine_.full_ && directory_of(path_) != machine_.spared_) {
       const std::uint64_t size = node_->current.size();
       const std::size_t room = size - std::min(offset, size);
       if (room == 0 && !bytes.empty()) {
@@ -110,6 +117,7 @@ class MemoryFiles::OpenFile final : public wal::File {
   std::shared_ptr<Node> node_;
   std::string path_;
   std::uint64_t process_;
+  bool writable_;
   bool failed_ = false;
 };
 
@@ -146,6 +154,28 @@ void MemoryFiles::set_most_written(std::size_t bytes) {
   most_written_ = bytes;
 }
 
+void MemoryFiles::shorten(std::uint64_t call, std::size_t bytes) {
+  const std::lock_guard guard(mutex_);
+  STRATA_ASSERT(bytes > 0);
+  shortened_ = call;
+  shortened_to_ = bytes;
+}
+
+// Of the call that was counted last.
+std::size_t MemoryFiles::most_written() const {
+  return shortened_ && *shortened_ + 1 == calls_ ? std::min(shortened_to_, most_written_) : most_written_;
+}
+
+void MemoryFiles::make_volatile(const std::string& directory) {
+  const std::lock_guard guard(mutex_);
+  volatile_directory_ = directory;
+}
+
+bool MemoryFiles::goes_with_power(const Change& change) const {
+  return !volatile_directory_.empty() &&
+         directory_of(change.set.empty() ? change.erased : change.set) == volatile_directory_;
+}
+
 std::uint64_t MemoryFiles::calls() const {
   const std::lock_guard guard(mutex_);
   return calls_;
@@ -164,7 +194,9 @@ std::optional<Error> MemoryFiles::refuse(const FileCall& call) {
   if (stopped) {
     return error_of(ErrorKind::io, "reach the stopped machine for", std::string(call.path));
   }
-  return fault_ ? fault_(call) : std::nullopt;
+  // Who ends with this call hears nothing of its failure: that is for the next one to hear.
+  const bool is_last = stop_at_ && calls_ >= *stop_at_;
+  return fault_ && !is_last ? fault_(call) : std::nullopt;
 }
 
 void MemoryFiles::end_process() {
@@ -204,7 +236,8 @@ void MemoryFiles::lose_power(const Chooser& choose, bool garbled) {
   const std::lock_guard guard(mutex_);
   end_process();
   for (const std::weak_ptr<Node>& weak : nodes_) {
-    if (const std::shared_ptr<Node> node = weak.lock()) {
+    if (const std::shared_ptr<Node> node = weak.lock(); node && !node->goes_with_power) {
+      show_spoilt(*node);
       decide_content(*node, choose, garbled);
     }
   }
@@ -221,7 +254,7 @@ std::size_t MemoryFiles::undecided() const {
   const std::lock_guard guard(mutex_);
   std::size_t count = changes_.size();
   for (const std::weak_ptr<Node>& weak : nodes_) {
-    if (const std::shared_ptr<Node> node = weak.lock()) {
+    if (const std::shared_ptr<Node> node = weak.lock(); node && !node->goes_with_power) {
       count += node->versions().size() + (node->has_unsynced_size() ? 1 : 0);
     }
   }
@@ -253,6 +286,7 @@ void MemoryFiles::copy_files_to(MemoryFiles& other) const {
     other.changes_.push_back({change.erased, change.set, copies.at(change.node)});
   }
   other.directories_ = directories_;
+  other.volatile_directory_ = volatile_directory_;
 }
 
 Bytes MemoryFiles::content(const std::string& path) const {
@@ -327,10 +361,22 @@ void MemoryFiles::apply(Names& names, const Change& change) {
 
 void MemoryFiles::change(Change change) {
   apply(names_, change);
-  changes_.push_back(std::move(change));
+  if (!goes_with_power(change)) {
+    changes_.push_back(std::move(change));
+  } else if (change.node) {
+    change.node->goes_with_power = true;
+  }
 }
 
 Result<std::unique_ptr<wal::File>> MemoryFiles::open(const std::string& path) {
+  return open(path, true);
+}
+
+Result<std::unique_ptr<wal::File>> MemoryFiles::open_to_read(const std::string& path) {
+  return open(path, false);
+}
+
+Result<std::unique_ptr<wal::File>> MemoryFiles::open(const std::string& path, bool writable) {
   const std::lock_guard guard(mutex_);
   if (auto refused = refuse({FileOperation::open, path})) {
     return *refused;
@@ -339,7 +385,7 @@ Result<std::unique_ptr<wal::File>> MemoryFiles::open(const std::string& path) {
   if (found == names_.end()) {
     return error_of(ErrorKind::not_found, "open, it is not there:", path);
   }
-  return std::unique_ptr<wal::File>(std::make_unique<OpenFile>(*this, found->second, path));
+  return std::unique_ptr<wal::File>(std::make_unique<OpenFile>(*this, found->second, path, writable));
 }
 
 Result<std::unique_ptr<wal::File>> MemoryFiles::create(const std::string& path) {
@@ -357,7 +403,7 @@ Result<std::unique_ptr<wal::File>> MemoryFiles::create(const std::string& path) 
     found->second->current.clear();
     found->second->unsynced.clear();
   }
-  return std::unique_ptr<wal::File>(std::make_unique<OpenFile>(*this, names_.at(path), path));
+  return std::unique_ptr<wal::File>(std::make_unique<OpenFile>(*this, names_.at(path), path, true));
 }
 
 Result<void> MemoryFiles::rename(const std::string& from, const std::string& to) {
@@ -411,12 +457,32 @@ Result<void> MemoryFiles::make_directory(const std::string& path) {
   return {};
 }
 
+void MemoryFiles::mount_again() {
+  const std::lock_guard guard(mutex_);
+  mounts_ += 1;
+}
+
+// No choice of an oracle or a fault: it is told by the kernel alone.
+Result<std::string> MemoryFiles::mount_of(const std::string& /*path*/) {
+  const std::lock_guard guard(mutex_);
+  return std::to_string(mounts_);
+}
+
 Result<std::vector<std::string>> MemoryFiles::list(const std::string& path) {
   const std::lock_guard guard(mutex_);
   if (auto refused = refuse({FileOperation::list, path})) {
     return *refused;
   }
   return names_in(names_, path);
+}
+
+Result<void> MemoryFiles::look_at_lock(const std::string& path) {
+  const std::lock_guard guard(mutex_);
+  if (auto refused = refuse({FileOperation::open, path})) {
+    return *refused;
+  }
+  return locked_.contains(path) ? Result<void>(error_of(ErrorKind::in_use, "lock, another has it:", path))
+                                : Result<void>();
 }
 
 Result<std::unique_ptr<wal::FileLock>> MemoryFiles::lock(const std::string& path) {

@@ -74,17 +74,28 @@ class MemoryFiles final : public wal::FileSystem {
   void set_fault(std::function<std::optional<Error>(const FileCall&)> fault);
   // The most that one write takes. At least 1.
   void set_most_written(std::size_t bytes);
+  // The same for one write: the call that has this number.
+  void shorten(std::uint64_t call, std::size_t bytes);
+  // As if all had been unmounted and mounted again; nothing is lost.
+  void mount_again();
+  // What is created in this directory goes with the power, whatever was synced.
+  void make_volatile(const std::string& directory);
 
-  // Whether the disk is full: then no file grows. A write takes what its file has room for, and nothing more
-  // (no_space).
+  // Whether the disk is full: then no file grows, but for those of the directory that is spared. A write takes what its
+  // file has room for, and nothing more (no_space).
   void set_full(bool full);
+  // This directory is on another disk, which is never full.
+  void spare(std::string directory);
 
   // The next sync that fails drops what was to be synced, as Linux does: the process goes on seeing it, and every later
   // sync, by a file that is opened then, says that all is well.
   void forget_at_failed_sync();
-  // The next sync that has anything to do spoils one sector of it, which `choose` picks. The process does not see it,
-  // until the power is lost.
+  // The next sync that has anything to do spoils one sector of it, which `choose` picks. That shows when the power is
+  // lost, unless the sector was written and synced again by then.
   void spoil_next_sync(Spoiling spoiling, Chooser choose);
+  // Of what was spoilt and has not shown yet, only those sectors stay so for which `may` agrees, who is told the path
+  // and where the sector ends, and must not call the machine. True when something is left.
+  bool limit_spoilt(const std::function<bool(const std::string& path, std::uint64_t end)>& may);
 
   // Calls made so far, failed ones included; reads, sizes and lists do not count, they change nothing.
   std::uint64_t calls() const;
@@ -103,8 +114,12 @@ class MemoryFiles final : public wal::FileSystem {
   // Another machine with the same disk, synced and unsynced; no process runs on it, and no fault is set.
   std::unique_ptr<MemoryFiles> copy() const;
 
-  // One bit of one file that was synced is another from now on. False when nothing was.
-  bool rot(const Chooser& choose);
+  // One bit (0 to 7) of this byte, which was synced, is another from now on.
+  void rot(const std::string& path, std::uint64_t offset, unsigned bit);
+  // Whether anything that was synced is not as it was: because of rot, or of a spoilt sync that has shown.
+  bool has_decayed() const;
+  // Anything of these bytes of the file.
+  bool has_decayed(const std::string& path, std::uint64_t from, std::uint64_t to) const;
   // Another disk, empty, or one that holds what `other` holds. No process runs.
   void replace();
   void become(const MemoryFiles& other);
@@ -122,12 +137,16 @@ class MemoryFiles final : public wal::FileSystem {
   std::vector<std::string> names_in(const std::string& directory, bool durable) const;
 
   Result<std::unique_ptr<wal::File>> open(const std::string& path) override;
+  Result<std::unique_ptr<wal::File>> open_to_read(const std::string& path) override;
   Result<std::unique_ptr<wal::File>> create(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> remove(const std::string& path) override;
+  Result<void> remove_in_steps(const std::string& path) override { return remove(path); }
   Result<void> sync_directory(const std::string& path) override;
   Result<void> make_directory(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& path) override;
+  Result<std::string> mount_of(const std::string& path) override;
+  Result<void> look_at_lock(const std::string& path) override;
   Result<std::unique_ptr<wal::FileLock>> lock(const std::string& path) override;
 
  private:
@@ -137,15 +156,20 @@ class MemoryFiles final : public wal::FileSystem {
   struct Change;
   using Names = std::map<std::string, std::shared_ptr<Node>>;
 
+  Result<std::unique_ptr<wal::File>> open(const std::string& path, bool writable);
   std::optional<Error> refuse(const FileCall& call);
   const Bytes* content_of(const std::string& path, bool durable) const;
   static std::vector<std::string> names_in(const Names& names, const std::string& directory);
   std::shared_ptr<Node> add_node();
+  std::size_t most_written() const;
+  bool goes_with_power(const Change& change) const;
   void change(Change change);
   static void apply(Names& names, const Change& change);
   static void garble(Bytes& survived, std::uint64_t start, BytesView newest, const Chooser& choose);
   void decide_content(Node& node, const Chooser& choose, bool garbled);
   void sync(Node& node);
+  void spoil(Node& node, const Bytes& before, const std::vector<std::uint64_t>& sectors);
+  void show_spoilt(Node& node);
   void copy_files_to(MemoryFiles& other) const;
   void erase_all();
   void end_process();
@@ -153,10 +177,14 @@ class MemoryFiles final : public wal::FileSystem {
   mutable std::mutex mutex_;
   std::function<std::optional<Error>(const FileCall&)> fault_;
   bool full_ = false;
+  std::string spared_;
   bool forgets_ = false;  // at the next sync that fails
   Spoiling spoiling_ = Spoiling::lost;
   Chooser spoils_;  // the next sync
+  bool has_decayed_ = false;
   std::size_t most_written_ = std::numeric_limits<std::size_t>::max();
+  std::optional<std::uint64_t> shortened_;  // the call of a short write
+  std::size_t shortened_to_ = 0;
   std::uint64_t calls_ = 0;
   std::optional<std::uint64_t> stop_at_;
   std::uint64_t process_ = 1;  // files and locks of an earlier one are dead
@@ -166,6 +194,8 @@ class MemoryFiles final : public wal::FileSystem {
   Names durable_names_;
   std::vector<Change> changes_;  // between the two, in order
   std::set<std::string> directories_;
+  std::string volatile_directory_;
+  unsigned mounts_ = 1;
   std::set<std::string> locked_;
 };
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -30,7 +31,10 @@ struct MemoryFiles::Node {
 
   Bytes current;  // as the process sees it
   Bytes synced;
-  std::vector<Written> unsynced;  // since the last sync, oldest first
+  std::vector<Written> unsynced;                                 // since the last sync, oldest first
+  std::map<std::uint64_t, Bytes> spoilt;                         // sectors as the next loss of power will show them
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> decayed;  // from and to: bytes that are not as they were synced
+  bool goes_with_power = false;
 
   bool has_unsynced_size() const { return current.size() != synced.size(); }
 

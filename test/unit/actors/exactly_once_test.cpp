@@ -65,7 +65,7 @@ TEST_CASE("a SET in whose place another leader's entry was committed is UNKNOWN,
     node.set("c", "k", "v");
     node.append_proposed(LogIndex(1), Term(1));
     const Bytes payload = type == EntryType::command ? kv::encode_command({"k", "other"}) : Bytes();
-    node.post(Committed{{make_entry(type, Term(2), LogIndex(1), payload)}});
+    node.post(Committed{{make_entry(type, Term(2), LogIndex(1), payload)}, LogIndex(1)});
     CHECK(node.only_error() == wire::ErrorCode::unknown);
   }
 }

@@ -64,7 +64,11 @@ struct FrontEndHarness {
     run();
   }
   void commit(LogIndex index, BytesView key, BytesView value, Term term = Term(1)) {
-    post(Committed{{make_entry(EntryType::command, term, index, kv::encode_command({key, value}))}});
+    post(Committed{{make_entry(EntryType::command, term, index, kv::encode_command({key, value}))}, index});
+  }
+  // As at `--ack written`: nothing more is known to be synced by a majority.
+  void commit_written(LogIndex index, const Bytes& payload, Term term = Term(1)) {
+    post(Committed{{make_entry(EntryType::command, term, index, payload)}, LogIndex()});
   }
   // As the leader's Raft: appends what was proposed since the last call, from `first` on.
   std::vector<Bytes> append_proposed(LogIndex first, Term term = Term(1)) {
@@ -78,7 +82,7 @@ struct FrontEndHarness {
   // And commits it.
   void store_proposed(LogIndex first, Term term = Term(1)) {
     for (const Bytes& payload : append_proposed(first, term)) {
-      post(Committed{{make_entry(EntryType::command, term, first, payload)}});
+      post(Committed{{make_entry(EntryType::command, term, first, payload)}, first});
       first = first.next();
     }
   }

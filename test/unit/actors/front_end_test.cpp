@@ -183,6 +183,33 @@ TEST_CASE("a refused proposal was certainly never appended: UNAVAILABLE, or BUSY
   CHECK(std::get<wire::ErrorReply>(node.replies.sent[1].body).code == wire::ErrorCode::busy);
 }
 
+TEST_CASE("a proposal that is refused for a full disk is UNAVAILABLE, and the text names the disk") {
+  FrontEndHarness node;
+  node.lead();
+  node.set("c", "k", "v");
+  node.post(raft::ProposalsRefused{node.asked_of_raft<raft::Propose>().at(0).id, raft::RefusalReason::disk_full});
+  const auto reply = node.only_reply<wire::ErrorReply>();
+  CHECK(reply.code == wire::ErrorCode::unavailable);
+  CHECK(reply.text.find("disk") != std::string::npos);
+}
+
+TEST_CASE("whoever passed on a SET for which there is no room is told why, so that it is not sent again at once") {
+  FrontEndHarness node;
+  node.lead();
+  node.post(ForwardedFrom{other, {{{7, {"k", "v", {}, {}, false}}}}});
+  node.post(raft::ProposalsRefused{node.asked_of_raft<raft::Propose>().at(0).id, raft::RefusalReason::disk_full});
+  REQUIRE(node.peers.sent.size() == 1);
+  const auto& refused = std::get<wire::ForwardReplies>(node.peers.sent[0].message).replies.at(0);
+  REQUIRE(std::holds_alternative<wire::ErrorReply>(refused.result));
+  CHECK(std::get<wire::ErrorReply>(refused.result).code == wire::ErrorCode::unavailable);
+  FrontEndHarness origin;
+  origin.follow(other);
+  origin.set("c", "k", "v");
+  origin.answer_forwarded(other, refused.result);
+  CHECK(origin.only_reply<wire::ErrorReply>().text.find("disk") != std::string::npos);
+  CHECK(origin.peers.sent.size() == 1);
+}
+
 TEST_CASE("an appended SET that is not committed in time is UNKNOWN before its time is out, and answered once") {
   FrontEndHarness node;
   node.lead();

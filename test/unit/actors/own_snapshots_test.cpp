@@ -25,7 +25,7 @@ struct Fixture : FrontEndHarness {
   void commit_bytes(std::size_t bytes) {
     const std::size_t rest = bytes - make(0).body.size();
     last = last.next();
-    post(Committed{{make(rest)}});
+    post(Committed{{make(rest)}, LogIndex()});
   }
   Entry make(std::size_t value_size) const {
     return make_entry(EntryType::command, Term(1), last, kv::encode_command({"k", Bytes(value_size, 'v')}));
@@ -99,6 +99,76 @@ TEST_CASE_FIXTURE(Fixture, "a snapshot that cannot be stored is not tried again 
   CHECK_FALSE(begun());
   commit_bytes(440);
   CHECK((begun() == LogIndex(3)));
+}
+
+FrontEndOptions with_small_pieces() {
+  FrontEndOptions options = with_bound();
+  options.snapshot_piece_size = 1;
+  return options;
+}
+
+// A snapshot of many keys has begun; it comes in many pieces.
+struct InPieces : Fixture {
+  InPieces() : Fixture(with_small_pieces()) {
+    for (int key = 0; key < 20; ++key) {
+      last = last.next();
+      commit(last, std::to_string(key), "v");
+    }
+    REQUIRE(pieces() == 1);
+  }
+  std::size_t pieces() {
+    std::size_t count = 0;
+    for (const SnapshotMessage& message : snapshots.take()) {
+      if (std::holds_alternative<CapturedPiece>(message)) {
+        ++count;
+      }
+    }
+    return count;
+  }
+  void stored_after(Duration time) {
+    advance(time);
+    stored();
+  }
+};
+
+TEST_CASE_FIXTURE(InPieces, "between two pieces a capture rests for three times as long as the one before took") {
+  stored_after(std::chrono::milliseconds(2));
+  CHECK(pieces() == 0);
+  advance(std::chrono::milliseconds(5));
+  CHECK(pieces() == 0);
+  advance(std::chrono::milliseconds(1));
+  CHECK(pieces() == 1);
+  stored_after(std::chrono::milliseconds(1));
+  advance(std::chrono::milliseconds(3));
+  CHECK(pieces() == 1);
+}
+
+TEST_CASE_FIXTURE(InPieces, "however long a piece took, a capture rests for no longer than 20 ms") {
+  stored_after(std::chrono::seconds(3));
+  advance(std::chrono::milliseconds(19));
+  CHECK(pieces() == 0);
+  advance(std::chrono::milliseconds(1));
+  CHECK(pieces() == 1);
+}
+
+TEST_CASE_FIXTURE(InPieces, "a capture that the log overtakes does not rest") {
+  commit_bytes(bound);
+  commit_bytes(bound);
+  stored_after(std::chrono::milliseconds(50));
+  advance(std::chrono::milliseconds(0));
+  CHECK(pieces() == 1);
+}
+
+TEST_CASE_FIXTURE(InPieces,
+                  "a capture that rests when another state is installed is given up, and the next one begins") {
+  stored_after(std::chrono::milliseconds(2));
+  auto state = std::make_unique<kv::StateMachine>(kv::Dictionary(), kv::Sessions(), LogIndex(100), 1);
+  post(InstallState{std::move(state), Term(1)});
+  advance(std::chrono::milliseconds(100));
+  last = LogIndex(100);
+  CHECK_FALSE(begun());
+  commit_bytes(bound);
+  CHECK(pieces() == 1);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "base/checksum.hpp"
 #include "kv/command.hpp"
 #include "kv/encoding.hpp"
 #include "kv/state_machine.hpp"
@@ -67,6 +68,44 @@ TEST_CASE("what was captured decodes to the same state, in pieces of any size") 
   }
 }
 
+TEST_CASE("the generation is a part of what is captured, as it was when the capture began") {
+  StateMachine state = sample(3);
+  state.apply(make_entry(EntryType::new_generation, Term(2), state.applied().next(), {}));
+  state.begin_capture();
+  state.apply(make_entry(EntryType::new_generation, Term(3), state.applied().next(), {}));
+  const auto back = decoded(captured(state, 100), 100);
+  REQUIRE(back.has_value());
+  CHECK(back->generation() == 2);
+  CHECK(state.generation() == 3);
+}
+
+// What the earlier format was: no generation in the head, and a 1 as its version.
+Bytes in_format_1(Bytes bytes) {
+  bytes[4] = 1;
+  bytes.erase(40, 8);
+  bytes.resize(bytes.size() - 4);
+  return bytes + encode_end(crc32c(bytes));
+}
+
+TEST_CASE("a snapshot of the format without a generation is read, and is of the first") {
+  StateMachine state = sample(50);
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{1000}}) {
+    const auto back = decoded(in_format_1(encoded(state)), piece);
+    REQUIRE(back.has_value());
+    CHECK(back->generation() == 1);
+    CHECK(back->digest() == state.digest());
+  }
+}
+
+TEST_CASE("a generation of 0 and a format that is not known are refused") {
+  StateMachine state = sample(1);
+  Bytes bytes = encoded(state);
+  bytes[40] = 0;
+  CHECK((decoded(bytes, 64).error().kind == ErrorKind::damaged));
+  bytes[4] = 3;
+  CHECK((decoded(bytes, 64).error().kind == ErrorKind::mismatch));
+}
+
 TEST_CASE("an empty state can be captured") {
   StateMachine state;
   const Bytes bytes = encoded(state);
@@ -103,6 +142,23 @@ TEST_CASE("a capture shows the state as it was when it began, whatever is stored
   }
   CHECK(round > 10);
   CHECK(bytes == before);
+}
+
+TEST_CASE("what is stored during a capture costs a copy of what stood there, once a key, until its turn has come") {
+  StateMachine state = sample(5000);
+  state.begin_capture();
+  CHECK(state.capture()->kept() == 0);
+  for (int round = 0; round < 3; ++round) {
+    set(state, "key 1", fmt::format("changed {}", round));
+    set(state, "key 2", fmt::format("changed {}", round));
+    set(state, "new", fmt::format("changed {}", round));
+  }
+  CHECK(state.capture()->kept() == 3);
+  state.capture_next(std::size_t{1} << 30);
+  CHECK(state.capture()->ended());
+  CHECK(state.capture()->kept() == 0);
+  set(state, "key 3", "changed");
+  CHECK(state.capture()->kept() == 0);
 }
 
 TEST_CASE("content that is cut short, too long, or changed anywhere is refused") {

@@ -35,6 +35,18 @@ TEST_CASE("a no-op moves the index on and changes nothing") {
   CHECK(machine.state.dictionary().size() == 0);
 }
 
+TEST_CASE("an election that needed flagged votes begins a new generation, which the digest tells") {
+  Machine one;
+  Machine other;
+  CHECK(one.state.generation() == 1);
+  CHECK_FALSE(one.state.apply(make_entry(EntryType::new_generation, Term(1), LogIndex(1), {})).has_value());
+  other.state.apply(make_entry(EntryType::no_op, Term(1), LogIndex(1), {}));
+  CHECK(one.state.generation() == 2);
+  CHECK(other.state.generation() == 1);
+  CHECK(one.state.applied() == other.state.applied());
+  CHECK(one.state.digest() != other.state.digest());
+}
+
 TEST_CASE("IF stores only when the key's revision is the one named; 0 means that there is no such key") {
   Machine machine;
   CHECK((machine.set({"k", "one", {}, LogIndex(0)}) == Outcome(Stored{LogIndex(1)})));
@@ -78,7 +90,7 @@ StateMachine taken_down_and_built_up(const StateMachine& state) {
   for (const Session& session : state.sessions().in_order()) {
     sessions.restore(session);
   }
-  return {std::move(dictionary), std::move(sessions), state.applied()};
+  return {std::move(dictionary), std::move(sessions), state.applied(), state.generation()};
 }
 
 TEST_CASE("a state built from the parts of another has its digest, and goes on like it") {

@@ -6,6 +6,7 @@
 #include "support/memory_files.hpp"
 #include "support/show_result.hpp"
 #include "wal/record.hpp"
+#include "wal/segment.hpp"
 
 using namespace strata;
 using namespace strata::test;
@@ -369,12 +370,42 @@ TEST_CASE("a segment goes when its last entry is not needed any more, and not be
   Bench bench;
   const auto log = bench.open();
   const std::vector<LogIndex> last = fill_segments(*log, 2);
-  REQUIRE(log->release(last[0] - 1));
+  REQUIRE(remove_segments(bench.files, "data", log->release(last[0] - 1)));
   CHECK(log->first_index() == LogIndex(1));
-  REQUIRE(log->release(last[0]));
+  REQUIRE(remove_segments(bench.files, "data", log->release(last[0])));
   CHECK(log->first_index() == last[0].next());
-  REQUIRE(log->release(last[1]));
+  REQUIRE(remove_segments(bench.files, "data", log->release(last[1])));
   CHECK(log->first_index() == last[1].next());
+}
+
+TEST_CASE(
+    "segments that were released go the oldest first; whatever is left of them when the power goes, a start reads") {
+  bool finished = false;
+  for (std::uint64_t stop = 0; !finished; ++stop) {
+    Bench bench;
+    const EntryId snapshot = [&] {
+      const auto log = bench.open();
+      const LogIndex last = fill_segments(*log, 3).back();
+      const auto behind =
+          log->append(sample_entries(log->last_index().next().value, log->last_index().next().value, 1, 10), Marks{});
+      REQUIRE(behind);
+      REQUIRE(behind->sync());
+      const std::vector<std::string> released = log->release(last);
+      CHECK(released ==
+            std::vector<std::string>{segment_path("data", 1), segment_path("data", 2), segment_path("data", 3)});
+      bench.files.stop_at(bench.files.calls() + stop);
+      finished = static_cast<bool>(remove_segments(bench.files, "data", released));
+      return EntryId{last, Term(1)};
+    }();
+    bench.files.lose_power(choose_by_seed(stop));
+    const auto log = Log::open(bench.files, bench.options, bench.lines, snapshot);
+    CAPTURE(stop);
+    REQUIRE(log);
+    CHECK((*log)->last_index() > snapshot.index);
+    for (const std::string& name : bench.files.names_in("data", false)) {
+      CHECK_FALSE(name.ends_with(".tmp"));
+    }
+  }
 }
 
 TEST_CASE("a log that begins behind a gap after the snapshot is damaged, and left as it is") {
@@ -384,7 +415,7 @@ TEST_CASE("a log that begins behind a gap after the snapshot is damaged, and lef
   {
     const auto log = bench.open();
     const std::vector<LogIndex> full = fill_segments(*log, 2);
-    REQUIRE(log->release(full[0]));
+    REQUIRE(remove_segments(bench.files, "data", log->release(full[0])));
     first = log->first_index();
     last = log->last_index();
   }

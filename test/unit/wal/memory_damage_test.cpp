@@ -134,15 +134,40 @@ TEST_CASE("a misdirected write stands where it should not, and not where it shou
   CHECK(files.content(path) == Bytes(2 * sector_size, 'o') + Bytes(sector_size, 'n'));
 }
 
+TEST_CASE("what is written again is not spoilt any more, and what may not be spoilt is not") {
+  MemoryFiles files;
+  const auto file = make_file(files, path, Bytes(2 * sector_size, 'o'));
+  const Bytes written(2 * sector_size, 'n');
+  files.spoil_next_sync(Spoiling::lost, [](std::size_t) { return std::size_t{1}; });
+  REQUIRE(file->write_at(0, written));
+  REQUIRE(file->sync());
+  SUBCASE("written again") {
+    REQUIRE(file->write_at(sector_size + 1, "n"));
+    REQUIRE(file->sync());
+  }
+  SUBCASE("protected") {
+    const bool some_left = files.limit_spoilt([](const std::string& of, std::uint64_t end) {
+      CHECK(of == path);
+      return end != 2 * sector_size;
+    });
+    CHECK_FALSE(some_left);
+  }
+  files.lose_power(keep_nothing());
+  CHECK(files.content(path) == written);
+  CHECK_FALSE(files.has_decayed());
+}
+
 TEST_CASE("rot flips one bit of what was synced, for the process and for good") {
-  MemoryFiles empty;
-  CHECK_FALSE(empty.rot(keep_nothing()));
   MemoryFiles files;
   const Bytes whole(sector_size, 'o');
   const auto file = make_file(files, path, whole);
-  REQUIRE(files.rot(choose_by_seed(1)));
+  CHECK_FALSE(files.has_decayed());
+  files.rot(path, 7, 3);
   const Bytes rotten = files.content(path);
   CHECK(differences(rotten, whole) == 1);
+  CHECK(rotten[7] == ('o' ^ 8));
+  CHECK(files.has_decayed(path, 7, 8));
+  CHECK_FALSE(files.has_decayed(path, 8, sector_size));
   files.lose_power(keep_nothing());
   CHECK(files.content(path) == rotten);
 }

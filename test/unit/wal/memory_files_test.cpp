@@ -91,4 +91,18 @@ TEST_CASE("a lock is free again after the death of the process that held it") {
   REQUIRE(other);
   lock->reset();
   CHECK_FALSE(files.lock("d/lock"));
+  CHECK(files.look_at_lock("d/lock").error().kind == ErrorKind::in_use);
+  other->reset();
+  CHECK(files.look_at_lock("d/lock"));
+  CHECK(files.lock("d/lock"));
+}
+
+TEST_CASE("what is opened for reading is not written") {
+  MemoryFiles files;
+  const auto file = make_file(files, "d/a", "abc");
+  const auto reader = files.open_to_read("d/a");
+  REQUIRE(reader);
+  CHECK_FALSE((*reader)->write_at(0, "x"));
+  CHECK(files.content("d/a") == "abc");
+  CHECK(files.open_to_read("d/b").error().kind == ErrorKind::not_found);
 }

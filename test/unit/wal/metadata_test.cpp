@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cstring>
+
+#include "base/checksum.hpp"
 #include "support/log_samples.hpp"
 #include "support/memory_files.hpp"
 #include "support/show_result.hpp"
@@ -162,4 +165,79 @@ TEST_CASE("a save that fails is an error") {
     });
     CHECK_FALSE(file->save(with_term(1)));
   }
+}
+
+// The kernel goes on showing what the failed sync was for, and says at the next one that all is well.
+TEST_CASE("what a failed sync has lost of the metadata is on the disk again once the file has been opened") {
+  Bench bench;
+  {
+    const auto file = bench.open();
+    REQUIRE(file->save(with_term(1)));
+    bench.files.forget_at_failed_sync();
+    bench.files.set_fault([](const FileCall& call) {
+      return call.operation == FileOperation::sync ? std::optional(Error{ErrorKind::io, "broken"}) : std::nullopt;
+    });
+    CHECK_FALSE(file->save(with_term(2)));
+    bench.files.set_fault(nullptr);
+  }
+  CHECK(bench.open()->current() == with_term(2));  // from now on it may be told
+  bench.files.lose_power(keep_nothing());
+  CHECK(bench.open()->current() == with_term(2));
+}
+
+// A slot of which one byte is another, with a good checksum.
+static std::string opened_with(std::size_t place, char byte, char format, const Metadata& saved = with_term(0)) {
+  Bench bench;
+  REQUIRE(bench.open()->save(saved));
+  Bytes content = bench.files.content(path).substr(0, slot);
+  content[8] = format;
+  content[place] = byte;
+  const std::uint32_t checksum = crc32c(BytesView(content).substr(8));
+  std::memcpy(content.data() + 4, &checksum, sizeof checksum);
+  bench.files.set_content(path, content + content);
+  const auto again = bench.try_open();
+  return again ? std::string("good") : again.error().kind == ErrorKind::mismatch ? "newer" : "bad";
+}
+
+TEST_CASE("a slot with a good checksum and a byte that this version does not write is of a newer one") {
+  CHECK(opened_with(48, 1, 2) == "good");
+  for (const std::size_t place : {48U, 49U, 50U}) {
+    CAPTURE(place);
+    CHECK(opened_with(place, 2, 2) == "newer");
+  }
+  CHECK(opened_with(52, 2, 2) == "good");
+  CHECK(opened_with(52, 3, 2) == "newer");
+  for (const std::size_t place : {54U, 55U, 64U, 127U, 144U, 263U, 264U, 4095U}) {  // no boot id, no nonce but one
+    CAPTURE(place);
+    CHECK(opened_with(place, 1, 2) == "newer");
+  }
+  CHECK(opened_with(48, 0, 1) == "good");
+  for (const std::size_t place : {48U, 56U, 64U, 128U, 136U, 264U, 4095U}) {
+    CAPTURE(place);
+    CHECK(opened_with(place, 1, 1) == "newer");
+  }
+}
+
+TEST_CASE("what a slot says of the other members is held to the format as well") {
+  Metadata metadata = with_term(3);
+  metadata.admission = Admission::rejoining;
+  metadata.nonces = {7, 5};
+  for (std::uint16_t node = 2; node < 5; ++node) {
+    metadata.members.push_back({NodeId(node), {node * 11U, Incarnation(node), node * 13U}, Term(node)});
+  }
+  {
+    Bench bench;
+    REQUIRE(bench.open()->save(metadata));
+    CHECK(bench.open()->current() == metadata);
+  }
+  constexpr std::size_t members = 264;
+  constexpr std::size_t size_of_one = 40;
+  CHECK(opened_with(136, 9, 2, metadata) == "good");
+  for (const std::size_t place : {std::size_t{160}, members + 34, members + 39, members + 2 * size_of_one + 36,
+                                  members + 3 * size_of_one, std::size_t{4095}}) {
+    CAPTURE(place);
+    CHECK(opened_with(place, 1, 2, metadata) == "newer");
+  }
+  CHECK(opened_with(53, 2, 2, metadata) == "newer");  // there are three
+  CHECK(opened_with(53, 64, 2, metadata) == "newer");
 }

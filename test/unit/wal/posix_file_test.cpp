@@ -64,6 +64,23 @@ TEST_CASE("real files are created, written, read, renamed, listed and removed") 
   CHECK(files->open(nested + "y").error().kind == ErrorKind::not_found);
 }
 
+TEST_CASE("a file of the real file system is removed in steps, whatever its size") {
+  const TemporaryDirectory directory;
+  const auto files = make_posix_file_system();
+  const std::string path = directory.path() + "/large";
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{9} << 20}) {
+    auto file = files->create(path);
+    REQUIRE(file);
+    if (size > 0) {
+      REQUIRE((*file)->write_at(size - 1, "x"));
+    }
+    file->reset();
+    REQUIRE(files->remove_in_steps(path));
+    CHECK(files->open(path).error().kind == ErrorKind::not_found);
+  }
+  CHECK(files->remove_in_steps(path).error().kind == ErrorKind::not_found);
+}
+
 TEST_CASE("errors of the real file system name operation, path and reason") {
   const TemporaryDirectory directory;
   const auto files = make_posix_file_system();
@@ -99,6 +116,36 @@ TEST_CASE("a lock is refused to a second holder, in this process as well, and na
   CHECK(files->lock(path));
 }
 
+TEST_CASE("a lock is looked at without being taken, and its file is not created") {
+  const TemporaryDirectory directory;
+  const auto files = make_posix_file_system();
+  const std::string path = directory.path() + "/lock";
+  CHECK(files->look_at_lock(path));
+  CHECK(files->list(directory.path())->empty());
+  auto held = files->lock(path);
+  REQUIRE(held);
+  const auto looked = files->look_at_lock(path);
+  REQUIRE_FALSE(looked);
+  CHECK(looked.error().kind == ErrorKind::in_use);
+  CHECK(looked.error().text == path + " is in use by process " + std::to_string(::getpid()));
+  held->reset();
+  CHECK(files->look_at_lock(path));
+  CHECK(files->lock(path));
+}
+
+TEST_CASE("a file that is opened for reading cannot be written") {
+  const TemporaryDirectory directory;
+  const auto files = make_posix_file_system();
+  const std::string path = directory.path() + "/file";
+  CHECK(files->open_to_read(path).error().kind == ErrorKind::not_found);
+  REQUIRE((*files->create(path))->write_at(0, "abc"));
+  const auto file = files->open_to_read(path);
+  REQUIRE(file);
+  std::array<char, 8> bytes{};
+  CHECK(*(*file)->read_at(0, bytes) == 3);
+  CHECK_FALSE((*file)->write_at(0, "x"));
+}
+
 TEST_CASE("a data directory on real files keeps its log over restarts, and a shortened file as well") {
   const TemporaryDirectory directory;
   const auto files = make_posix_file_system();
@@ -130,12 +177,13 @@ TEST_CASE("a data directory on real files keeps its log over restarts, and a sho
     CHECK(opened->metadata->current().incarnation == Incarnation(2));
     CHECK(opened->log->recovered().torn_bytes == 0);
     CHECK(same_entries(*all_entries(*opened->log), entries));
+    REQUIRE(opened->log->append(sample_entries(2001, 2001, 1, 300), Marks{}));
     last = options.directory + fmt::format("/wal-{:010}.log", opened->log->end().segment);
     std::filesystem::resize_file(last, opened->log->end().offset - 1);
   }
   const auto opened = open_data_directory(*files, options, lines);
   REQUIRE(opened);
-  CHECK(opened->log->last_index() == LogIndex(1999));
+  CHECK(opened->log->last_index() == LogIndex(2000));
   CHECK(std::filesystem::file_size(last) == options.segment_size);
 }
 
@@ -171,4 +219,15 @@ TEST_CASE("another thread syncs and prepares segments while entries are appended
     }
   }
   CHECK(same_entries(*all_entries(**log), entries));
+}
+
+TEST_CASE("a directory's mount has a name, the same as long as it is mounted, and what does not exist has none") {
+  const TemporaryDirectory directory;
+  const auto files = make_posix_file_system();
+  const auto mount = files->mount_of(directory.path());
+  REQUIRE(mount);
+  CHECK(mount->find('/') != std::string::npos);
+  CHECK(*files->mount_of(directory.path()) == *mount);
+  CHECK(*files->mount_of("/proc") != *mount);
+  CHECK_FALSE(files->mount_of(directory.path() + "/nothing"));
 }

@@ -154,6 +154,34 @@ TEST_CASE("valid records behind a torn one do not vouch for it, nor does their c
   CHECK(log->recovered().commit_index == LogIndex(1));
 }
 
+TEST_CASE("when only the process died, nothing but the very last record can be torn") {
+  Bench bench;
+  bench.fill(sample_entries(1, 9, 1, payload), 9, false);
+  bench.options.only_process_died = true;
+  SUBCASE("the last one: cut") {
+    bench.flip(first_path, record_offset(8) + record_header_size);
+    check_prefix(*bench.open(), 8);
+  }
+  SUBCASE("one before: damaged") {
+    bench.flip(first_path, record_offset(7) + record_header_size);
+    CHECK(bench.refusal().kind == ErrorKind::damaged);
+  }
+}
+
+TEST_CASE("a log that ends before the place up to which it is known to be synced is damaged") {
+  Bench bench;
+  bench.fill(sample_entries(1, 9, 1, payload), 9, false);
+  bench.options.synced = Position{1, static_cast<std::uint32_t>(record_offset(9))};
+  check_prefix(*bench.open(), 9);
+  SUBCASE("its last record is zeros") {
+    bench.change(first_path, record_offset(8), Bytes(128, '\0'));
+  }
+  SUBCASE("its last segment is gone") {
+    bench.options.synced = Position{2, segment_head_size};
+  }
+  CHECK(bench.refusal().kind == ErrorKind::damaged);
+}
+
 TEST_CASE("what was cut never comes back, even where a later log reaches the same place") {
   Bench bench;
   bench.fill(sample_entries(1, 9, 1, payload), 9, false);
@@ -349,6 +377,20 @@ TEST_CASE("left-over temporary files are removed") {
   check_prefix(*bench.open(), 6);
   CHECK_FALSE(bench.files.exists("data/wal-0000000002.log.spare.tmp"));
   CHECK(bench.files.exists("data/notes"));
+}
+
+TEST_CASE("a log that begins anew behind a snapshot, in a new segment because the last one is full, opens again") {
+  Bench bench;
+  const std::uint64_t full = (segment_size - segment_head_size) / record_size(payload + Entry::header_size);
+  bench.fill(sample_entries(1, full, 1, payload), full, true);
+  const EntryId snapshot{LogIndex(1000), Term(2)};
+  for (int opening = 0; opening < 2; ++opening) {
+    const auto log = Log::open(bench.files, bench.options, bench.lines, snapshot);
+    REQUIRE(log);
+    CHECK((*log)->recovered().base == snapshot);
+    CHECK((*log)->last_index() == snapshot.index);
+    CHECK((*log)->end().segment == 2);
+  }
 }
 
 TEST_CASE("opening syncs what an earlier process left in the kernel before anything is trusted") {

@@ -10,6 +10,7 @@
 #include "support/memory_files.hpp"
 #include "support/show_result.hpp"
 #include "wal/data_directory.hpp"
+#include "wal/inspection.hpp"
 #include "wal/record.hpp"
 #include "wal/segment.hpp"
 
@@ -93,22 +94,22 @@ struct Life {
     }
     return synced;
   }
-  Result<void> snap(DataDirectory& directory, EntryId last_included) {
+  Result<void> snap(FileSystem& files, DataDirectory& directory, EntryId last_included) {
     auto taken = take(*directory.snapshots, last_included);
     if (taken) {
       snapshot = last_included;
-      taken = directory.log->release(directory.snapshots->released());
+      taken = remove_segments(files, "data", directory.log->release(directory.snapshots->released()));
     }
     return taken;
   }
-  Result<void> install(DataDirectory& directory, EntryId last_included) {
+  Result<void> install(FileSystem& files, DataDirectory& directory, EntryId last_included) {
     auto done = take(*directory.snapshots, last_included);
     if (done) {
       snapshot = last = last_included;
       restarted_at = last_included.index.value;
       done = directory.log->restart(last_included, {});
     }
-    return done ? directory.log->release(last_included.index) : done;
+    return done ? remove_segments(files, "data", directory.log->release(last_included.index)) : done;
   }
 
   Result<void> live(FileSystem& files, const LogOptions& options, Logger& logger) {
@@ -118,12 +119,12 @@ struct Life {
     }
     DataDirectory& directory = *opened;
     auto done = append(*directory.log, 1, 30, 1);
-    done = done ? snap(directory, at(20, 1)) : done;
+    done = done ? snap(files, directory, at(20, 1)) : done;
     done = done ? append(*directory.log, 31, 60, 1) : done;
-    done = done ? snap(directory, at(45, 1)) : done;
+    done = done ? snap(files, directory, at(45, 1)) : done;
     done = done ? append(*directory.log, 58, 90, 2) : done;  // overrides
-    done = done ? snap(directory, at(80, 2)) : done;
-    done = done ? install(directory, at(200, 3)) : done;
+    done = done ? snap(files, directory, at(80, 2)) : done;
+    done = done ? install(files, directory, at(200, 3)) : done;
     return done ? append(*directory.log, 201, 230, 3) : done;
   }
 };
@@ -191,6 +192,53 @@ TEST_CASE("two snapshots are kept, and the log is released up to the older one")
   CHECK((bench.open()->kept().size() == 2));
 }
 
+TEST_CASE("a snapshot that came back, or whose removal a crash prevented, goes with the next one that is taken") {
+  Bench bench;
+  const std::string seven = "data/snapshot-00000000000000000007.snap";
+  const std::string eight = "data/snapshot-00000000000000000008.snap";
+  REQUIRE(take(*bench.open(), at(7, 2)));
+  const Bytes sound = bench.files.content(seven);
+  for (const EntryId next : {at(9, 2), at(12, 3)}) {
+    REQUIRE(take(*bench.open(), next));
+  }
+  bench.files.set_content(seven, sound);
+  bench.files.set_content(eight, "damaged");
+  const auto store = bench.open();
+  CHECK(store->released() == LogIndex(9));
+  CHECK(bench.files.exists(seven));  // a start removes nothing that somebody may still want to look at
+  REQUIRE(take(*store, at(13, 3)));
+  CHECK_FALSE(bench.files.exists(seven));
+  CHECK_FALSE(bench.files.exists(eight));
+  CHECK((bench.open()->kept().size() == 2));
+}
+
+TEST_CASE("the oldest snapshot loses its name before its room is given back in steps, unless somebody reads it") {
+  Bench bench;
+  const auto store = bench.open();
+  std::vector<std::string> removed;
+  bench.files.set_fault([&](const FileCall& call) -> std::optional<Error> {
+    if (call.operation == FileOperation::remove) {
+      removed.emplace_back(call.path);
+    }
+    return std::nullopt;
+  });
+  REQUIRE(take(*store, at(7, 2)));
+  REQUIRE(take(*store, at(9, 2)));
+  REQUIRE(take(*store, at(12, 3)));
+  CHECK(removed == std::vector<std::string>{"data/snapshot-gone.tmp"});
+  auto reader = store->read(at(9, 2));
+  REQUIRE(reader);
+  REQUIRE(take(*store, at(13, 3)));
+  CHECK(removed.back() == "data/snapshot-00000000000000000009.snap");
+  const auto content = (*reader)->read(0, 1000);
+  REQUIRE(content);
+  CHECK(*content == content_of(at(9, 2)).substr(0, 1000));
+  reader = store->read(at(12, 3));
+  reader->reset();
+  REQUIRE(take(*store, at(14, 3)));
+  CHECK(removed.back() == "data/snapshot-gone.tmp");
+}
+
 TEST_CASE("a changed byte anywhere in a snapshot is found, and the one before it takes its place") {
   Bench bench;
   REQUIRE(take(*bench.open(), at(7, 2)));
@@ -206,6 +254,67 @@ TEST_CASE("a changed byte anywhere in a snapshot is found, and the one before it
   bench.files.set_content(path, BytesView(sound).substr(0, sound.size() - 1));
   CHECK((bench.open()->newest() == at(7, 2)));
   CHECK(bench.lines.has("a snapshot is damaged"));
+}
+
+TEST_CASE("a snapshot under the name of another is damaged, to a node and to who only looks") {
+  Bench bench;
+  REQUIRE(take(*bench.open(), at(7, 2)));
+  REQUIRE(take(*bench.open(), at(9, 2)));
+  const std::string path = "data/snapshot-00000000000000000009.snap";
+  bench.files.set_content(path, bench.files.content("data/snapshot-00000000000000000007.snap"));
+  const auto store = bench.open();
+  CHECK((store->newest() == at(7, 2)));
+  CHECK(bench.lines.has(path + ": the snapshot's head says that it reaches up to index 7"));
+  CHECK_FALSE(store->read(at(9, 2)).has_value());
+
+  struct Kept final : InspectionVisitor {
+    std::vector<Finding> findings;
+    void on_finding(const Finding& finding) override { findings.push_back(finding); }
+  } kept;
+  Metadata metadata;
+  metadata.cluster = bench.options.cluster;
+  metadata.node = bench.options.node;
+  REQUIRE(MetadataFile::open(bench.files, "data", metadata));
+  const auto found = inspect(bench.files, "data", kept);
+  REQUIRE(found);
+  CHECK((found->snapshot() == at(7, 2)));
+  CHECK(std::ranges::count(kept.findings, "snapshot-00000000000000000009.snap", &Finding::file) == 1);
+}
+
+TEST_CASE("a snapshot is synced and read back as it is written: no sync has to wait for much of it") {
+  Bench bench;
+  std::size_t unsynced = 0;
+  std::size_t most_unsynced = 0;
+  int syncs = 0;
+  bench.files.set_fault([&](const FileCall& call) -> std::optional<Error> {
+    if (call.operation == FileOperation::write) {
+      unsynced += call.size;
+      most_unsynced = std::max(most_unsynced, unsynced);
+    } else if (call.operation == FileOperation::sync) {
+      unsynced = 0;
+      ++syncs;
+    }
+    return std::nullopt;
+  });
+  const auto store = bench.open();
+  auto writer = store->begin(at(7, 2), "own");
+  REQUIRE(writer);
+  const Bytes piece(300'000, 'x');
+  const std::uint64_t size = SnapshotWriter::settle_every * 5 / 2;
+  for (std::uint64_t written = 0; written < size; written += piece.size()) {
+    REQUIRE((*writer)->append(piece));
+  }
+  CHECK(syncs == 2);
+  CHECK(most_unsynced < SnapshotWriter::settle_every + 2 * piece.size());
+
+  const std::string path = "data/snapshot-own.tmp";
+  Bytes damaged = bench.files.content(path);
+  damaged.back() = static_cast<char>(damaged.back() ^ 1);
+  bench.files.set_content(path, damaged);
+  const auto file = (*writer)->finish();
+  REQUIRE_FALSE(file);
+  CHECK(file.error().kind == ErrorKind::damaged);
+  CHECK(bench.files.names_in("data", false) == std::vector<std::string>{"snapshot-own.tmp"});
 }
 
 TEST_CASE("a snapshot of another node is refused") {
@@ -225,9 +334,9 @@ TEST_CASE("segments go when all they hold is in the older snapshot, and the log 
   auto opened = open_data_directory(files, options, lines);
   REQUIRE(opened);
   REQUIRE(life.append(*opened->log, 1, 60, 1));
-  REQUIRE(life.snap(*opened, at(30, 1)));
+  REQUIRE(life.snap(files, *opened, at(30, 1)));
   CHECK(opened->log->first_index() == LogIndex(1));
-  REQUIRE(life.snap(*opened, at(50, 1)));
+  REQUIRE(life.snap(files, *opened, at(50, 1)));
   const LogIndex first = opened->log->first_index();
   CHECK((first > LogIndex(1) && first <= LogIndex(31)));
   CHECK_FALSE(files.exists("data/wal-0000000001.log"));
@@ -244,7 +353,7 @@ TEST_CASE("as long as no snapshot releases anything, not even a segment goes who
   REQUIRE(log);
   REQUIRE((*log)->append(sample_entries(1, 60, 1, payload), {}));
   REQUIRE((*log)->append(sample_entries(1, 60, 2, payload), {}));
-  REQUIRE((*log)->release(LogIndex()));
+  CHECK((*log)->release(LogIndex()).empty());
   log = Log::open(files, options, lines);
   REQUIRE(log);
   CHECK((*log)->last_index() == LogIndex(60));
@@ -297,8 +406,8 @@ TEST_CASE("a log that begins behind the newest readable snapshot is damaged") {
     auto opened = open_data_directory(files, options, lines);
     REQUIRE(opened);
     REQUIRE(life.append(*opened->log, 1, 60, 1));
-    REQUIRE(life.snap(*opened, at(30, 1)));
-    REQUIRE(life.snap(*opened, at(50, 1)));
+    REQUIRE(life.snap(files, *opened, at(30, 1)));
+    REQUIRE(life.snap(files, *opened, at(50, 1)));
   }
   REQUIRE(files.remove("data/snapshot-00000000000000000030.snap"));
   REQUIRE(files.remove("data/snapshot-00000000000000000050.snap"));

@@ -76,8 +76,9 @@ TEST_CASE("each field of a message is decoded into its own place") {
   CHECK(append.entries[1].type == EntryType::command);
   CHECK(append.entries[1].payload() == "payload");
 
-  const auto response = decoded_raft<raft::AppendEntriesResponse>(frame_of(raft::AppendEntriesResponse{
-      Term(1), true, raft::Round(2), LogIndex(3), LogIndex(4), LogIndex(5), LogIndex(6), Term(7)}));
+  const auto response = decoded_raft<raft::AppendEntriesResponse>(
+      frame_of(raft::AppendEntriesResponse{Term(1), true, raft::Round(2), LogIndex(3), LogIndex(4), LogIndex(5),
+                                           LogIndex(6), Term(7), Incarnation(8), true, LogIndex(9), LogIndex(10)}));
   CHECK(response.term == Term(1));
   CHECK(response.success);
   CHECK(response.round == raft::Round(2));
@@ -86,6 +87,9 @@ TEST_CASE("each field of a message is decoded into its own place") {
   CHECK(response.synced == LogIndex(5));
   CHECK(response.conflict_index == LogIndex(6));
   CHECK(response.conflict_term == Term(7));
+  CHECK(response.recovering == Incarnation(8));
+  CHECK(response.missing_first == LogIndex(9));
+  CHECK(response.missing_last == LogIndex(10));
 
   const auto read =
       decoded_raft<raft::ReadIndexResponse>(frame_of(raft::ReadIndexResponse{Term(1), raft::ReadId(2), LogIndex(3)}));
@@ -197,7 +201,7 @@ TEST_CASE("a message under another kind is refused") {
 }
 
 TEST_CASE("a count that the frame cannot hold is refused before anything is allocated") {
-  constexpr std::size_t append_count_at = PeerHeader::size + 6 * 8;
+  constexpr std::size_t append_count_at = PeerHeader::size + 8 * 8;
   for (std::uint32_t count : {2U, 4U, 1000U, 0x7fffffffU, 0xffffffffU}) {
     Bytes append = encode_peer_message(sample_envelope(), raft::Message(sample_append()));
     overwrite(append, append_count_at, count);

@@ -64,6 +64,11 @@ inline std::vector<PeerMessage> sample_messages() {
       raft::Message(raft::RequestVote{Term(1), LogIndex(2), Term(3)}),
       raft::Message(raft::RequestVote{Term(1), LogIndex(2), Term(3), true}),
       raft::Message(raft::TimeoutNow{Term(5)}),
+      raft::Message(raft::Introduce{Term(5), {6, Incarnation(7), 8}, 9}),
+      raft::Message(raft::Introduce{Term(5), {6, Incarnation(7), 8}, 0, {10, 11}}),
+      raft::Message(raft::Introduced{Term(5), 8, raft::Verdict::recorded, 6, true, {7, Incarnation(8), 9}}),
+      raft::Message(
+          raft::Introduced{Term(5), 8, raft::Verdict::outdated, 6, false, {10, Incarnation(11), 12}, {13, 14}}),
       raft::Message(raft::PreVote{Term(1), LogIndex(2), Term(3)}),
       raft::Message(raft::PreVoteResponse{Term(1), Term(2), true}),
       raft::Message(raft::PreVoteResponse{Term(4), Term(2), false}),

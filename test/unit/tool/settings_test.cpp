@@ -1,4 +1,4 @@
-#include "client/settings.hpp"
+#include "tool/settings.hpp"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <fstream>
 
-namespace strata::client {
+namespace strata::tool {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -70,4 +70,4 @@ TEST_CASE("lists are split at commas") {
 }
 
 }  // namespace
-}  // namespace strata::client
+}  // namespace strata::tool

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace strata::client {
+namespace strata::tool {
 
 struct Flag {
   std::string name;  // "key-size" for --key-size
@@ -46,4 +46,4 @@ std::string describe(std::span<const Setting> settings);
 // At the commas; empty parts are left out.
 std::vector<std::string> split_list(std::string_view text);
 
-}  // namespace strata::client
+}  // namespace strata::tool

@@ -1,4 +1,4 @@
-#include "client/settings.hpp"
+#include "tool/settings.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-namespace strata::client {
+namespace strata::tool {
 
 namespace {
 
@@ -141,4 +141,4 @@ std::vector<std::string> split_list(std::string_view text) {
   return parts;
 }
 
-}  // namespace strata::client
+}  // namespace strata::tool

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "base/units.hpp"
-#include "client/settings.hpp"
+#include "tool/settings.hpp"
 
-namespace strata::client {
+namespace strata::tool {
 
 inline std::vector<Flag> flags_of(const CLI::App& app) {
   std::vector<Flag> flags;
@@ -76,4 +76,4 @@ inline CLI::Option* add_size(CLI::App& app, const std::string& flag, std::size_t
   return add_parsed(app, flag, into, parse_size, default_text, what)->type_name("SIZE");
 }
 
-}  // namespace strata::client
+}  // namespace strata::tool

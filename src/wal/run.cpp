@@ -1,0 +1,99 @@
+#include "wal/run.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <memory>
+#include <system_error>
+
+#include "wal/io.hpp"
+
+namespace strata::wal {
+
+RunMarker::RunMarker(FileSystem& files, const RunOptions& options, const std::string& data_path,
+                     std::uint64_t directory)
+    : files_(files),
+      directory_(options.run_directory),
+      path_(fmt::format("{}/{:016x}.run", options.run_directory, directory)),
+      boot_id_(options.boot_id) {
+  if (const Result<std::string> mount = files.mount_of(data_path)) {
+    mount_ = *mount;
+  }
+}
+
+Bytes RunMarker::content_before_incarnation() const {
+  return fmt::format("boot {} mount {} incarnation ", boot_id_, mount_);
+}
+
+// A start that was killed has saved its incarnation and perhaps not left its marker yet; the one before has. A marker
+// of a later incarnation belongs to a later state of a directory that was put back since; an older one was left in a
+// run directory that is used again, and knows nothing of the disk's failures meanwhile.
+bool RunMarker::vouches_for(Incarnation incarnation) const {
+  if (directory_.empty() || boot_id_.empty() || mount_.empty()) {
+    return false;
+  }
+  const Result<std::unique_ptr<File>> file = files_.open(path_);
+  if (!file) {
+    return false;
+  }
+  std::array<char, 4 * Run::max_boot_id> bytes{};
+  const Result<std::size_t> read = read_all(**file, 0, bytes);
+  const Bytes before = content_before_incarnation();
+  if (!read || !BytesView(bytes.data(), *read).starts_with(before)) {
+    return false;
+  }
+  std::uint64_t left_by = 0;
+  const auto [end, error] = std::from_chars(bytes.data() + before.size(), bytes.data() + *read, left_by);
+  return error == std::errc() && end != bytes.data() + *read && *end == '\n' &&
+         (left_by == incarnation.value || left_by + 1 == incarnation.value);
+}
+
+// Not synced: it is to go with the kernel. Renamed: whoever is killed here leaves one that is whole.
+Result<void> RunMarker::leave(Incarnation incarnation) {
+  if (directory_.empty()) {
+    return {};
+  }
+  const std::string temporary = path_ + ".tmp";
+  Result<void> done = files_.make_directory(directory_);
+  if (done) {
+    const Result<std::unique_ptr<File>> file = files_.create(temporary);
+    done = file ? write_all(**file, 0, content_before_incarnation() + fmt::format("{}\n", incarnation))
+                : Result<void>(file.error());
+  }
+  if (done) {
+    done = files_.rename(temporary, path_);
+  }
+  if (!done) {
+    return Error{done.error().kind, done.error().text + " (--run-dir says where the mark of a running node is kept)"};
+  }
+  return {};
+}
+
+Result<void> RunMarker::remove() {
+  const Result<void> removed = directory_.empty() ? Result<void>() : files_.remove(path_);
+  if (removed || removed.error().kind == ErrorKind::not_found) {
+    return {};
+  }
+  return Error{removed.error().kind,
+               removed.error().text + "; remove it by hand, or the next start trusts what the disk may not hold"};
+}
+
+Standing standing_after(const Metadata& last, const RunOptions& options, const RunMarker& marker) {
+  if (last.run.recovering) {
+    return Standing::recovering;
+  }
+  const bool is_new = last.incarnation == Incarnation();
+  const bool kernel_lives = last.run.boot_id == options.boot_id && marker.vouches_for(last.incarnation);
+  if (is_new || last.run.ended_cleanly || kernel_lives) {
+    return Standing::sound;
+  }
+  return last.run.ack == Durability::written ? Standing::recovering : Standing::abstaining;
+}
+
+bool kernel_is_doubtful(Standing standing, const Metadata& last, const RunOptions& options) {
+  const bool known_to_be_another = !options.boot_id.empty() && last.run.boot_id != options.boot_id;
+  return standing != Standing::sound && !known_to_be_another;
+}
+
+}  // namespace strata::wal
