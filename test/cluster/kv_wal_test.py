@@ -215,6 +215,8 @@ class KvWal(ClusterTest):
         cluster.nodes[1].start()
         cluster.nodes[1].wait_ready()
         self.store(cluster, range(1500, 1600))
+        for number in (1600, 1601):  # the second's record says that all up to the first is synced: no torn end
+            self.store(cluster, [number])
         cluster.nodes[1].kill()
         entries = self.entries(directory)
         victim = entries[-40]
