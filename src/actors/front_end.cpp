@@ -32,7 +32,7 @@ FrontEnd::FrontEnd(FrontEndOptions options, kv::StateMachine state, FrontEndMail
       clock_(clock),
       outbox_(options_.max_pending, peers, clients),
       durable_(outbox_),
-      sets_(options_.self, options_.incarnation, options_.max_sessions, outbox_, durable_, raft),
+      sets_(options_.self, options_.nonce, options_.max_sessions, outbox_, durable_, raft),
       reads_(state_, outbox_, durable_, raft),
       started_(clock.now()),
       now_(started_),

@@ -23,7 +23,7 @@ namespace strata::actors {
 
 struct FrontEndOptions {
   NodeId self;
-  Incarnation incarnation;
+  std::uint64_t nonce = 1;  // random, of this start
   std::string version;
   std::vector<Member> members;  // this node included, with its own client endpoints
   Durability ack = Durability::synced;

@@ -140,7 +140,7 @@ Result<raft::Restored> restore(const wal::DataDirectory& directory) {
 
 Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeExecutors executors, NodePorts ports,
                                                      wal::DataDirectory directory) {
-  options.front_end.incarnation = directory.metadata->current().incarnation;
+  options.front_end.nonce = directory.metadata->current().nonces.front();
   Result<Applied> applied = load_and_replay(directory);
   if (!applied) {
     return applied.error();

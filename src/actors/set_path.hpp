@@ -20,14 +20,11 @@ namespace strata::actors {
 
 class SetPath {
  public:
-  // Forwarded SETs are numbered afresh in each incarnation: a late answer to an earlier life must fit none of this
-  // one's.
-  SetPath(NodeId self, Incarnation incarnation, std::uint32_t max_sessions, Outbox& outbox, DurableAnswers& durable,
+  // `nonce`: random, of this start. Forwarded SETs are numbered from it on: a late answer to an earlier start, even to
+  // one on a data directory that is lost, must fit none of this one's.
+  SetPath(NodeId self, std::uint64_t nonce, std::uint32_t max_sessions, Outbox& outbox, DurableAnswers& durable,
           RaftMailbox& raft)
-      : self_(self),
-        outbox_(outbox),
-        proposed_(max_sessions, outbox, durable, raft),
-        last_forwarded_(incarnation.value << 40) {}
+      : self_(self), outbox_(outbox), proposed_(max_sessions, outbox, durable, raft), last_forwarded_(nonce / 2) {}
 
   // `wait_until`: how long it may wait for a leader (then UNAVAILABLE), not beyond `deadline`: when it is answered at
   // the latest.

@@ -61,7 +61,7 @@ struct PeerEnvelope {
   std::uint64_t to_nonce = 0;    // of the start that the sender has recorded; 0: none yet
 };
 
-// SETs that a follower passes to the leader. Ids are the sender's own, fresh within its incarnation.
+// SETs that a follower passes to the leader. Ids are the sender's own, and rise from a random one in each start of it.
 struct ForwardedSet {
   std::uint64_t id = 0;
   SetRequest request;

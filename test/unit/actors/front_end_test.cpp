@@ -8,9 +8,9 @@ using test::FrontEndHarness;
 using test::other;
 using test::self;
 
-FrontEndOptions in_life(std::uint64_t incarnation) {
+FrontEndOptions in_start(std::uint64_t nonce) {
   FrontEndOptions options;
-  options.incarnation = Incarnation(incarnation);
+  options.nonce = nonce;
   return options;
 }
 
@@ -135,15 +135,15 @@ TEST_CASE("a forwarded SET is sent again only after the leader said that it did 
   CHECK(node.replies.sent.empty());
 }
 
-TEST_CASE("a late answer to a SET that an earlier incarnation forwarded answers none of this one's") {
+TEST_CASE("a late answer to a SET that an earlier start forwarded answers none of this one's") {
   std::uint64_t earlier = 0;
   {
-    FrontEndHarness node(in_life(1));
+    FrontEndHarness node(in_start(0xfedcba9876543210));
     node.follow(other);
     node.set("c", "k", "v");
     earlier = std::get<wire::ForwardSets>(node.peers.sent.at(0).message).sets.at(0).id;
   }
-  FrontEndHarness node(in_life(2));
+  FrontEndHarness node(in_start(0x123456789abcdef0));
   node.follow(other);
   node.set("c", "k", "v");
   node.post(ForwardAnswersFrom{other, {{{earlier, wire::SetReply{LogIndex(1), Durability::synced}}}}});
