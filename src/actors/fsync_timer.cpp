@@ -50,8 +50,9 @@ void FsyncTimer::on(Written& written) {
 
 void FsyncTimer::on(const SetFsyncInterval& change) {
   interval_ = change.interval;
-  // What waits under the old interval goes now: the new one may be shorter.
+  // What waits under the old interval goes now, and what comes next waits no longer than the new one says.
   due_ = true;
+  waiting_ = false;
 }
 
 void FsyncTimer::on(const Tick&) {

@@ -161,8 +161,8 @@ void WalWriter::perform_in_order(Waiting work) {
   if (poisoned_) {
     return;
   }
-  const auto restarts = [](const Waiting& waiting) { return std::holds_alternative<RestartLog>(waiting); };
-  const bool goes_first = std::holds_alternative<ReleaseLog>(work) && std::ranges::none_of(waiting_, restarts);
+  const auto is_entries = [](const Waiting& waiting) { return std::holds_alternative<Gathered>(waiting); };
+  const bool goes_first = std::holds_alternative<ReleaseLog>(work) && std::ranges::all_of(waiting_, is_entries);
   const bool may_go = waiting_.empty() || goes_first;
   if (!may_go || !std::visit([this](const auto& content) { return perform(content); }, work)) {
     sometimes(Mark::write_waits_for_room);

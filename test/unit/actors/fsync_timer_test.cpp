@@ -167,6 +167,21 @@ TEST_CASE("a new interval takes hold at once") {
   CHECK(disk.file->syncs == 1);
 }
 
+TEST_CASE("what comes behind a new interval does not wait for the old one's end") {
+  Harness disk(1h);
+  disk.written(1);
+  disk.run();
+  disk.mailbox.post_owed(SetFsyncInterval{5ms}, 0);
+  disk.run();
+  CHECK(disk.file->syncs == 1);
+  disk.written(2);
+  disk.run();
+  CHECK(disk.file->syncs == 1);
+  disk.clock.advance(5ms);
+  disk.run();
+  CHECK(disk.file->syncs == 2);
+}
+
 TEST_CASE("what must be synced at once does not wait for the interval, and takes with it what waits") {
   Harness disk(1h);
   disk.written(1);
