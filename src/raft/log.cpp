@@ -64,12 +64,19 @@ bool Log::may_be_missing(const Entry& entry) const {
   if (hole == holes_.end()) {
     return false;
   }
-  if (hole->terms_known) {
+  return (hole->terms_known || entry.index == hole->first) && may_hold({entry.index, entry.term});
+}
+
+// Terms never fall.
+bool Log::may_hold(EntryId entry) const {
+  if (entry.index < base_.index || entry.index > last_index_) {
+    return false;
+  }
+  if (knows_term(entry.index)) {
     return entry.term == term_at(entry.index);
   }
   const auto above = std::ranges::upper_bound(runs_, entry.index, {}, &TermRun::first);
-  return entry.index == hole->first && entry.term >= term_at(entry.index) &&
-         (above == runs_.end() || entry.term <= above->term);
+  return entry.term >= term_at(entry.index) && (above == runs_.end() || entry.term <= above->term);
 }
 
 void Log::fill(Entry entry) {
@@ -172,8 +179,12 @@ void Log::compact(LogIndex index) {
   }
 }
 
-void Log::stand_on(LogIndex index) {
-  STRATA_ASSERT(knows_term(index));
+void Log::stand_on(EntryId entry) {
+  STRATA_ASSERT(may_hold(entry));
+  const LogIndex index = entry.index;
+  if (!knows_term(index)) {
+    set_term(index, entry.term);
+  }
   std::erase_if(holes_, [index](const Hole& hole) { return hole.last <= index; });
   if (!holes_.empty()) {
     holes_.front().first = std::max(holes_.front().first, index.next());

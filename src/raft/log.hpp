@@ -29,6 +29,8 @@ class Log {
   // Whether this may be the entry that is missing there, as far as its term tells. Of a hole of unknown terms that is
   // said of the first entry only: they are filled in order.
   bool may_be_missing(const Entry& entry) const;
+  // Whether this is, or was, the log's entry there, as far as the terms tell.
+  bool may_hold(EntryId entry) const;
   // `entry` is what was missing there. may_be_missing(entry).
   void fill(Entry entry);
 
@@ -53,8 +55,8 @@ class Log {
   void truncate_after(LogIndex last);
   // Forgets everything up to `index`, the new base: base().index <= index <= last_index(), before any hole.
   void compact(LogIndex index);
-  // The same, missing entries included. The term of `index` is known.
-  void stand_on(LogIndex index);
+  // The same, missing entries included. may_hold(entry).
+  void stand_on(EntryId entry);
   // Forgets everything; the log goes on behind `base`.
   void restart(EntryId base);
 

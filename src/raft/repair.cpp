@@ -76,9 +76,11 @@ void Core::ask_for_missing(AppendEntriesResponse& response) const {
   }
 }
 
-// The snapshot holds what is missing up to there. What follows may have been acknowledged: it stays.
+// The snapshot holds what is missing up to there. What follows may have been acknowledged: it stays. That is so as well
+// where the term of the entry is not known: if it was another, what follows is of no leader's log that has this one, so
+// a leader overrides it, and it elects nobody whom the log before did not.
 void Core::skip_missing(EntryId snapshot) {
-  log_.stand_on(snapshot.index);
+  log_.stand_on(snapshot);
   for (Repair& repair : repairs_) {
     repair.first = std::max(repair.first, snapshot.index.next());
   }

@@ -224,7 +224,7 @@ void Core::install(EntryId last_included) {
   }
   if (holds(last_included)) {
     commit_to(last_included.index);
-  } else if (log_.matches(last_included.index, last_included.term)) {
+  } else if (log_.may_hold(last_included)) {
     skip_missing(last_included);
   } else {
     sometimes(Mark::snapshot_installed);

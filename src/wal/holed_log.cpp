@@ -1,6 +1,7 @@
 #include "wal/holed_log.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace strata::wal {
 
@@ -77,7 +78,7 @@ bool HoledLog::join(EntryId snapshot) {
   }
   bool joined = snapshot.index <= last_index();
   if (joined && snapshot.index > first_ - 1) {
-    joined = slot(snapshot.index).term == snapshot.term;
+    joined = may_hold(snapshot);
   } else if (joined) {
     joined = base_term_.value_or(snapshot.term) == snapshot.term;
   }
@@ -95,6 +96,19 @@ bool HoledLog::join(EntryId snapshot) {
   }
   infer_terms();
   return true;
+}
+
+// As far as the terms tell, which never fall. The entry lies behind the base.
+bool HoledLog::may_hold(EntryId entry) const {
+  const auto is_known = [](const Slot& slot) { return slot.term != Term(); };
+  const auto at = slots_.begin() + static_cast<std::ptrdiff_t>(entry.index - first_);
+  if (is_known(*at)) {
+    return at->term == entry.term;
+  }
+  const auto below = std::find_if(std::make_reverse_iterator(at), slots_.rend(), is_known);
+  const auto above = std::find_if(at, slots_.end(), is_known);
+  const Term least = below == slots_.rend() ? base_term_.value_or(Term()) : below->term;
+  return entry.term >= least && (above == slots_.end() || entry.term <= above->term);
 }
 
 // Terms never fall: between two entries of one term all are of that term. Of others only the least that each can have

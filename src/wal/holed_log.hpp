@@ -50,6 +50,7 @@ class HoledLog final : public InspectionVisitor {
   void keep_up_to(LogIndex last);
   void drop_up_to(LogIndex index);
   void infer_terms();
+  bool may_hold(EntryId entry) const;
 
   LogIndex first_{1};
   std::optional<Term> base_term_;

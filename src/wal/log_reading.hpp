@@ -44,12 +44,7 @@ class LogReading {
  public:
   // `found` has owner and snapshots already. `known`: what is known of the log from elsewhere.
   LogReading(ReadOnlyFiles& files, Inspection& found, InspectionVisitor& visitor, const KnownOfLog& known)
-      : files_(files),
-        found_(found),
-        visitor_(visitor),
-        commit_index_(found.snapshot().index),
-        known_(known),
-        synced_(known.synced) {}
+      : files_(files), found_(found), visitor_(visitor), known_(known), synced_(known.synced) {}
 
   // In order, at least one. Fills what an Inspection says of the log.
   Result<void> read(std::vector<SegmentFile> segments);
@@ -97,7 +92,7 @@ class LogReading {
   EntryId last_;                       // of the log up to here
   std::optional<Term> base_term_;      // of the entry before the first; nothing: it is not known
   std::optional<Term> snapshot_term_;  // of the entry with the newest snapshot's index
-  LogIndex commit_index_;
+  LogIndex commit_index_;              // as the records up to here say: later it is no word on what was overridden
   KnownOfLog known_;
   bool may_reach_back_ = false;  // an override may stand before the first entry
   Position synced_;              // the highest mark of the metadata, the good headers and heads

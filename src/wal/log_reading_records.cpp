@@ -146,6 +146,7 @@ void LogReading::take(const CheckedHeader& checked) {
       base_term_ = header.term;
       snapshot_term_.reset();
       may_reach_back_ = false;
+      commit_index_ = std::max(commit_index_, header.index);
       last_ = {header.index, header.term};
       break;
     case RecordType::repair:

@@ -48,6 +48,8 @@ class Recovery {
   Result<void> read_segments();
   Result<void> read_segment(const Segment& segment, const SegmentHead* next);
   Result<Record> next_record(SegmentReader& reader) const;
+  bool follows(const RecordHeader& header) const;
+  bool is_repaired_in_vain(const RecordHeader& header) const;
   void take(const Record& record);
   void take_entry(const RecordHeader& header);
   LogIndex least_index() const;

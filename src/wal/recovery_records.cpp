@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/sometimes.hpp"
 #include "wal/recovery.hpp"
@@ -53,11 +54,32 @@ Result<Record> Recovery::next_record(SegmentReader& reader) const {
   if (record && record->header.link != state_->link) {
     return Error{ErrorKind::damaged, "the record does not follow the one before it"};
   }
-  if (record && record->header.type == RecordType::entry &&
-      (record->header.index < least_index() || record->header.index > state_->last_index().next())) {
+  if (record && !follows(record->header)) {
     return Error{ErrorKind::damaged, fmt::format("the record's index is {}", record->header.index)};
   }
   return record;
+}
+
+bool Recovery::follows(const RecordHeader& header) const {
+  switch (header.type) {
+    case RecordType::entry:
+      return header.index >= least_index() && header.index <= state_->last_index().next();
+    case RecordType::repair:
+      return is_repaired_in_vain(header);
+    default:
+      return true;
+  }
+}
+
+// All before it was read, so what could not be read when it was repaired can be again: the same entry stands there, or
+// went with what a snapshot released.
+bool Recovery::is_repaired_in_vain(const RecordHeader& header) const {
+  if (header.index < state_->first_index) {
+    return true;
+  }
+  const std::vector<TermRun>& runs = state_->recovered.term_runs;
+  const auto behind = std::ranges::upper_bound(runs, header.index, {}, &TermRun::first);
+  return header.index <= state_->last_index() && behind != runs.begin() && std::prev(behind)->term == header.term;
 }
 
 void Recovery::take(const Record& record) {
@@ -69,7 +91,7 @@ void Recovery::take(const Record& record) {
     base_term_ = header.term;
     restarted_ = true;
     found.term_runs.clear();
-  } else {
+  } else if (header.type == RecordType::entry) {
     take_entry(header);
   }
   state_->link = record.checksum;

@@ -313,7 +313,7 @@ Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(FileSystem& files, Lo
     const Result<SnapshotFile> file = verify(files, store->options_, path);
     if (file) {
       store->kept_.push_back(*file);
-    } else if (file.error().kind == ErrorKind::damaged) {
+    } else if (file.error().kind == ErrorKind::damaged || file.error().kind == ErrorKind::io) {
       logger.warning("a snapshot is damaged and not used: {}", file.error().text);
     } else {
       return file.error();

@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "base/sometimes.hpp"
+#include "wal/forgiving_file.hpp"
 #include "wal/io.hpp"
 #include "wal/log_state.hpp"
 
@@ -20,17 +21,29 @@ Result<void> write_tail_again(LogState& state, Logger& logger) {
       "log: the disk may lack what the kernel shows: what no sync is known to have covered is written "
       "again, from {}, offset {} on",
       segment.path, from);
+  std::uint64_t step = at_once;
   while (from < end) {
-    Bytes bytes(std::min(end - from, at_once), '\0');
+    Bytes bytes(std::min(end - from, step), '\0');
     const Result<std::size_t> read = read_all(*segment.file, from, bytes);
+    if (!read && step > ForgivingFile::block) {
+      step = ForgivingFile::block;  // to leave out no more than what cannot be read
+      continue;
+    }
+    if (!read && state.recovered.is_damaged) {
+      from = (from / ForgivingFile::block + 1) * ForgivingFile::block;  // recovery has met it
+      continue;
+    }
     if (!read) {
       return read.error();
+    }
+    if (*read == 0) {
+      break;  // the file ends before its head says
     }
     bytes.resize(*read);
     if (auto written = write_all(*segment.file, from, bytes); !written) {
       return written;
     }
-    from += std::max<std::uint64_t>(bytes.size(), 1);
+    from += bytes.size();
   }
   return segment.file->sync();
 }

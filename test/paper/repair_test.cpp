@@ -185,9 +185,9 @@ TEST_CASE("a leader sends what is asked for, beside what it replicates, and agai
   CHECK(leader.core.leading()->followers.at(id(2)).next_index == index(6));
 }
 
-static InstallSnapshot whole_snapshot(EntryId last_included) {
+static InstallSnapshot whole_snapshot(EntryId last_included, Term in_term) {
   InstallSnapshot chunk;
-  chunk.term = last_included.term;
+  chunk.term = in_term;
   chunk.round = Round(1);
   chunk.chunk = ChunkId(1);
   chunk.last_included = last_included;
@@ -198,7 +198,7 @@ static InstallSnapshot whole_snapshot(EntryId last_included) {
 
 TEST_CASE("a snapshot takes the place of what is missing") {
   Node node = node_with_holes({1, 1, 1, 1}, {hole(2, 2, true)}, 1);
-  node.receive(2, whole_snapshot({index(3), term(1)}));
+  node.receive(2, whole_snapshot({index(3), term(1)}, term(1)));
   node.store_snapshot();
   CHECK(node.installed.size() == 1);
   CHECK_FALSE(node.core.is_damaged());
@@ -209,10 +209,32 @@ TEST_CASE("a snapshot takes the place of what is missing") {
 
 TEST_CASE("a snapshot that ends at another entry than the log has there takes the place of all of it") {
   Node node = node_with_holes({1, 1, 1, 1}, {hole(2, 2, true), hole(4, 4, true)}, 2);
-  node.receive(2, whole_snapshot({index(3), term(2)}));
+  node.receive(2, whole_snapshot({index(3), term(2)}, term(2)));
   node.store_snapshot();
   CHECK(node.core.last_index() == index(3));
   CHECK_FALSE(node.core.is_damaged());
+}
+
+TEST_CASE("a snapshot that ends where the log's term is not known leaves what may be its continuation") {
+  for (const std::uint64_t of_snapshot : {1U, 2U, 3U}) {
+    Node node = node_with_holes({1, 1, 1, 3, 3}, {hole(2, 3, false)}, 4);
+    node.receive(2, whole_snapshot({index(3), term(of_snapshot)}, term(4)));
+    node.store_snapshot();
+    CHECK((node.core.log().base() == EntryId{index(3), term(of_snapshot)}));
+    CHECK(node.core.last_index() == index(5));
+    CHECK_FALSE(node.core.is_damaged());
+    CHECK(node.core.log().term_at(index(4)) == term(3));
+  }
+  Node node = node_with_holes({1, 1, 1, 3, 3}, {hole(2, 3, false)}, 4);
+  node.receive(2, whole_snapshot({index(2), term(3)}, term(4)));
+  node.store_snapshot();
+  CHECK(node.core.is_damaged());
+  CHECK((node.core.log().holes() == std::vector{hole(3, 3, false)}));
+  CHECK(node.core.last_index() == index(5));
+  Node other = node_with_holes({1, 1, 1, 3, 3}, {hole(2, 3, false)}, 4);
+  other.receive(2, whole_snapshot({index(3), term(4)}, term(4)));  // what follows it is of an earlier term
+  other.store_snapshot();
+  CHECK(other.core.last_index() == index(3));
 }
 
 TEST_CASE("a leader whose log has left behind what is missing sends its snapshot") {

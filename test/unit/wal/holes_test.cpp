@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 
 #include "support/log_samples.hpp"
 #include "support/memory_files.hpp"
@@ -98,6 +99,33 @@ struct Bench {
 const std::vector<Hole> none;
 
 }  // namespace
+
+TEST_CASE("what can be read again after it was repaired costs nothing of what stands behind it") {
+  Bench bench;
+  {
+    const auto log = bench.open();
+    bench.append(*log, 1, 60, 2);
+    bench.append(*log, 61, 200, 3);
+  }
+  const auto spoil_or_heal = [&] {
+    for (const std::uint64_t index : std::array<std::uint64_t, 4>{50, 70, 71, 199}) {
+      bench.damage_body(index);
+    }
+  };
+  spoil_or_heal();
+  {
+    const auto log = bench.open();
+    REQUIRE(log->recovered().holes.size() == 3);
+    REQUIRE(bench.repair(*log));
+  }
+  spoil_or_heal();
+  {
+    const auto log = bench.open();
+    bench.check_all(*log);
+    bench.append(*log, 201, 210, 3);
+  }
+  bench.check_all(*bench.open());
+}
 
 TEST_CASE("a damaged body leaves a hole of a known term; everything else stays") {
   Bench bench;
@@ -302,6 +330,50 @@ TEST_CASE("segments go only when nothing in them is needed, repairs included") {
   const auto log = bench.open({LogIndex(300), Term(2)});
   CHECK_FALSE(log->recovered().is_damaged);
   CHECK(log->last_index() == LogIndex(400));
+}
+
+TEST_CASE("a snapshot that ends where the log's term is not known costs nothing of what may be its continuation") {
+  Bench bench;
+  {
+    const auto log = bench.open();
+    bench.append(*log, 1, 50, 2);
+    bench.append(*log, 51, 100, 4);
+  }
+  bench.damage_header(50);
+  bench.damage_header(51);
+  CHECK(bench.open()->recovered().holes == std::vector<Hole>{{LogIndex(49), LogIndex(51), false}});
+  for (const std::uint64_t term : {2U, 3U, 4U}) {
+    const auto log = bench.open({LogIndex(51), Term(term)});
+    CHECK(log->first_index() == LogIndex(52));
+    CHECK(log->last_index() == LogIndex(100));
+    CHECK(log->recovered().holes == none);
+    CHECK_FALSE(log->restart_due());
+  }
+  CHECK(bench.open({LogIndex(51), Term(5)})->last_index() == LogIndex(51));  // what follows it is of an earlier term
+}
+
+TEST_CASE(
+    "what a snapshot says is committed was not so yet where the log is damaged: it may have been overridden there") {
+  Bench bench;
+  Position override_at;
+  {
+    const auto log = bench.open();
+    bench.append(*log, 1, 10, 2);
+    const auto append = [&](std::uint64_t first, std::uint64_t last, std::uint64_t term) {
+      const auto target = log->append(sample_entries(first, last, term, payload), bench.marks);
+      REQUIRE(target);
+      REQUIRE(target->sync());
+      bench.marks.synced = target->end;
+    };
+    append(11, 20, 2);
+    override_at = log->end();
+    append(20, 20, 3);
+    append(21, 30, 3);
+  }
+  bench.flip(segment(override_at.segment), override_at.offset + 17);
+  const auto log = bench.open({LogIndex(25), Term(3)});
+  CHECK(log->first_index() == LogIndex(26));
+  CHECK(log->last_index() == LogIndex(30));
 }
 
 TEST_CASE("a log whose snapshot is lost begins with a hole") {
