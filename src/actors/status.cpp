@@ -58,6 +58,8 @@ std::string_view name_of(Admission admission) {
       return "asking";
     case Admission::rejoining:
       return "rejoining";
+    case Admission::outdated:
+      return "outdated";
   }
   assertion_failed("an admission without a name");
 }

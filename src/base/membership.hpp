@@ -33,6 +33,9 @@ enum class Admission : std::uint8_t {
   // Its directory is new, and takes the place of one that was lost: it is silent until all others have recorded it and
   // have told it, since this start, in which term they are.
   rejoining,
+  // Another member has found out that its directory was put back to an older state. It is never opened again: after
+  // more starts than a directory remembers, that could not be found out any more.
+  outdated,
 };
 
 // What a node must not forget of another member.

@@ -43,7 +43,7 @@ bool Core::holds_up(const Neighbour& neighbour) const {
 
 std::vector<NodeId> Core::waits_for() const {
   std::vector<NodeId> waiting;
-  if (admission_ != Admission::member) {
+  if (admission_ == Admission::asking || admission_ == Admission::rejoining) {
     for (const auto& [node, neighbour] : neighbours_) {
       if (holds_up(neighbour)) {
         waiting.push_back(node);
@@ -166,6 +166,10 @@ void Core::turn_away(const TurnedAway& by) {
   step_down();
   turned_away_ = true;
   out_.turned_away = by;
+  if (by.verdict == Verdict::outdated) {
+    admission_ = Admission::outdated;
+    record();
+  }
 }
 
 // ---- The others' ----

@@ -132,6 +132,12 @@ Result<std::unique_ptr<MetadataFile>> open_metadata(FileSystem& files, const Log
   if (auto ours = check_owner(options, (*metadata)->current()); !ours) {
     return ours.error();
   }
+  if ((*metadata)->current().admission == Admission::outdated) {
+    return Error{ErrorKind::mismatch,
+                 options.directory +
+                     ": another member has found out that this data directory was put back to an older state; start "
+                     "the node with the newest one or, if that is lost, with an empty one and --rejoin"};
+  }
   if (auto complete = check_complete(options, *listed, (*metadata)->current(), run); !complete) {
     return complete.error();
   }
@@ -168,7 +174,7 @@ Result<void> begin_run(DataDirectory& opened, const RunOptions& run, std::uint64
   // Before and after: whoever is killed in between has lost nothing, and an older copy of the directory is not vouched
   // for.
   if (opened.standing == Standing::sound) {
-    if (auto left = opened.marker->leave(last.incarnation); !left) {
+    if (auto left = opened.marker->announce(last.incarnation); !left) {
       return left;
     }
   }

@@ -153,7 +153,7 @@ bool is_known(const RawSlot& raw, BytesView bytes) {
     return all_zero(bytes.substr(offsetof(RawSlot, written_suffices)));
   }
   const bool flags = raw.written_suffices <= 1 && raw.ended_cleanly <= 1 && raw.recovering <= 1 &&
-                     raw.admission <= static_cast<std::uint8_t>(Admission::rejoining);
+                     raw.admission <= static_cast<std::uint8_t>(Admission::outdated);
   return raw.format == slot_format && flags && raw.zero == 0 && raw.boot_id_size <= raw.boot_id.size() &&
          all_zero(BytesView(raw.boot_id.data(), raw.boot_id.size()).substr(raw.boot_id_size)) &&
          all_zero_behind(raw.nonces) && raw.members < max_members && members_are_known(raw.members, bytes);

@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <memory>
-#include <system_error>
 
 #include "wal/io.hpp"
 
@@ -16,20 +14,30 @@ RunMarker::RunMarker(FileSystem& files, const RunOptions& options, const std::st
     : files_(files),
       directory_(options.run_directory),
       path_(fmt::format("{}/{:016x}.run", options.run_directory, directory)),
-      boot_id_(options.boot_id) {
+      boot_id_(options.boot_id),
+      nonce_(options.nonce) {
   if (const Result<std::string> mount = files.mount_of(data_path)) {
     mount_ = *mount;
   }
 }
 
+namespace {
+
+Bytes line_end(std::uint64_t incarnation, std::uint64_t next) {
+  return fmt::format("{} next {:016x}\n", incarnation, next);
+}
+
+}  // namespace
+
 Bytes RunMarker::content_before_incarnation() const {
   return fmt::format("boot {} mount {} incarnation ", boot_id_, mount_);
 }
 
-// A start that was killed has saved its incarnation and perhaps not left its marker yet; the one before has. A marker
-// of a later incarnation belongs to a later state of a directory that was put back since; an older one was left in a
-// run directory that is used again, and knows nothing of the disk's failures meanwhile.
-bool RunMarker::vouches_for(Incarnation incarnation) const {
+// A start that was killed has saved its incarnation and perhaps not left its marker anew; but it had left one with the
+// incarnation before. A marker of a later incarnation belongs to a later state of a directory that was put back since;
+// an older one, of another start, was left in a run directory that is used again, and knows nothing of the disk's
+// failures meanwhile.
+bool RunMarker::vouches_for(const Metadata& last) const {
   if (directory_.empty() || boot_id_.empty() || mount_.empty()) {
     return false;
   }
@@ -43,14 +51,22 @@ bool RunMarker::vouches_for(Incarnation incarnation) const {
   if (!read || !BytesView(bytes.data(), *read).starts_with(before)) {
     return false;
   }
-  std::uint64_t left_by = 0;
-  const auto [end, error] = std::from_chars(bytes.data() + before.size(), bytes.data() + *read, left_by);
-  return error == std::errc() && end != bytes.data() + *read && *end == '\n' &&
-         (left_by == incarnation.value || left_by + 1 == incarnation.value);
+  const BytesView rest = BytesView(bytes.data(), *read).substr(before.size());
+  const std::uint64_t saved = last.incarnation.value;
+  return rest == fmt::format("{}\n", saved) || rest.starts_with(fmt::format("{} next ", saved)) ||
+         (saved > 0 && !last.nonces.empty() && rest == line_end(saved - 1, last.nonces.front()));
+}
+
+Result<void> RunMarker::announce(Incarnation last) {
+  return write(line_end(last.value, nonce_));
+}
+
+Result<void> RunMarker::leave(Incarnation incarnation) {
+  return write(fmt::format("{}\n", incarnation));
 }
 
 // Not synced: it is to go with the kernel. Renamed: whoever is killed here leaves one that is whole.
-Result<void> RunMarker::leave(Incarnation incarnation) {
+Result<void> RunMarker::write(BytesView end) {
   if (directory_.empty()) {
     return {};
   }
@@ -58,14 +74,15 @@ Result<void> RunMarker::leave(Incarnation incarnation) {
   Result<void> done = files_.make_directory(directory_);
   if (done) {
     const Result<std::unique_ptr<File>> file = files_.create(temporary);
-    done = file ? write_all(**file, 0, content_before_incarnation() + fmt::format("{}\n", incarnation))
-                : Result<void>(file.error());
+    done = file ? write_all(**file, 0, content_before_incarnation().append(end)) : Result<void>(file.error());
   }
   if (done) {
     done = files_.rename(temporary, path_);
   }
   if (!done) {
-    return Error{done.error().kind, done.error().text + " (--run-dir says where the mark of a running node is kept)"};
+    const bool is_io = done.error().kind == ErrorKind::io;  // and no word on the log's disk
+    return Error{is_io ? ErrorKind::unavailable : done.error().kind,
+                 done.error().text + " (--run-dir says where the mark of a running node is kept)"};
   }
   return {};
 }
@@ -84,7 +101,7 @@ Standing standing_after(const Metadata& last, const RunOptions& options, const R
     return Standing::recovering;
   }
   const bool is_new = last.incarnation == Incarnation();
-  const bool kernel_lives = last.run.boot_id == options.boot_id && marker.vouches_for(last.incarnation);
+  const bool kernel_lives = last.run.boot_id == options.boot_id && marker.vouches_for(last);
   if (is_new || last.run.ended_cleanly || kernel_lives) {
     return Standing::sound;
   }
@@ -92,7 +109,8 @@ Standing standing_after(const Metadata& last, const RunOptions& options, const R
 }
 
 bool kernel_is_doubtful(Standing standing, const Metadata& last, const RunOptions& options) {
-  const bool known_to_be_another = !options.boot_id.empty() && last.run.boot_id != options.boot_id;
+  const bool known_to_be_another =
+      !options.boot_id.empty() && !last.run.boot_id.empty() && last.run.boot_id != options.boot_id;
   return standing != Standing::sound && !known_to_be_another;
 }
 

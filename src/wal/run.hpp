@@ -33,11 +33,13 @@ class RunMarker {
   // marker.
   RunMarker(FileSystem& files, const RunOptions& options, const std::string& data_path, std::uint64_t directory);
 
-  // This kernel has run the node ever since the run with this incarnation, or longer, the directory has not been
+  // This kernel has run the node ever since the run that saved `last`, or longer, the directory has not been
   // unmounted meanwhile (which may lose what was not synced, as a loss of power does), and its log's disk has not
   // failed. Not so where kernel or mount cannot be told.
-  bool vouches_for(Incarnation incarnation) const;
-  // Leaves it for this run. Error: it cannot be written; the text says where.
+  bool vouches_for(const Metadata& last) const;
+  // Leaves it for this start, before and after its incarnation is saved. Error: it cannot be written; the text says
+  // where.
+  Result<void> announce(Incarnation last);
   Result<void> leave(Incarnation incarnation);
   const std::string& path() const { return path_; }
   // The log's disk has failed: the next start trusts nothing that was not synced. Any thread; beside everything else.
@@ -46,12 +48,14 @@ class RunMarker {
 
  private:
   Bytes content_before_incarnation() const;
+  Result<void> write(BytesView end);
 
   FileSystem& files_;
   std::string directory_;
   std::string path_;
   std::string boot_id_;
   std::string mount_;  // empty: not known
+  std::uint64_t nonce_;
 };
 
 // What a node is when it starts after the run that saved `last`.

@@ -88,14 +88,15 @@ std::string finding_json(const wal::Finding& finding) {
 namespace {
 
 const char* name_of(Admission admission) {
-  constexpr std::array names{"member", "asking", "rejoining"};
+  constexpr std::array names{"member", "asking", "rejoining", "outdated"};
   return names[static_cast<std::size_t>(admission)];
 }
 
 // As the other members know it, and as it knows them.
 std::string directory_text(const wal::Metadata& metadata) {
   constexpr std::array meanings{"takes part", "is new: not all other members know it yet",
-                                "is new and rejoins: not all other members have answered yet"};
+                                "is new and rejoins: not all other members have answered yet",
+                                "was put back to an older state: no node opens it any more"};
   if (metadata.directory == 0) {
     return "";
   }

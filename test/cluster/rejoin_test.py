@@ -64,6 +64,11 @@ class Rejoin(ClusterTest):
         node.start()
         self.assertEqual(node.wait(), 3)
         self.assertIn("put back to an older state", node.log_tail())
+        for flags in [], ["--rejoin"]:
+            node.flags += flags
+            node.start()  # knows it by itself now
+            self.assertEqual(node.wait(), 3)
+            self.assertIn("another member has found out", node.log_tail())
 
 
 if __name__ == "__main__":

@@ -149,6 +149,24 @@ TEST_CASE("rule 6: a directory that was put back, or copied, is refused") {
   CHECK(node.disk.members == std::vector{KnownMember{id(2), {0xb, Incarnation(8), 80}, term(5)}});
 }
 
+TEST_CASE(
+    "rule 6: who hears that its directory was put back records that, so that no later start passes for a newer one") {
+  Node node = node_that_is(Admission::member, {});
+  node.outbox.clear();
+  Introduced answer = recorded(2, 4);
+  answer.verdict = Verdict::other_directory;
+  SUBCASE("put back") {
+    answer.verdict = Verdict::outdated;
+  }
+  SUBCASE("another: it will be found out at any start") {}
+  node.receive(2, answer);
+  REQUIRE(node.last.turned_away);
+  CHECK(node.last.record.has_value() == (answer.verdict == Verdict::outdated));
+  CHECK((node.core.admission() == Admission::outdated) == (answer.verdict == Verdict::outdated));
+  CHECK(node.core.is_silent());
+  CHECK(node.core.waits_for().empty());
+}
+
 TEST_CASE("rule 6: starts that nobody heard of do not make an old directory a newer one") {
   Node node = node_that_is(Admission::member, {{id(2), {0xb, Incarnation(7), 70}, term(5)}});
   node.outbox.clear();

@@ -133,9 +133,9 @@ void Machine::start() {
     surroundings_.trace.event(id_, "starts, life {}", life_);
   } else if (ends_at_call_ && disk_.calls() >= *ends_at_call_) {
     end(ends_by_);
-  } else if (disk_may_fail() || is_alone_with_decay() || has_others_disk_) {
+  } else if (disk_may_fail() || is_alone_with_decay() || has_others_disk_ || is_known_to_be_old()) {
     surroundings_.trace.text(id_, started.error().text);
-    refuses_ = is_alone_with_decay() || has_others_disk_;
+    refuses_ = is_alone_with_decay() || has_others_disk_ || is_known_to_be_old();
     end(Ending::process_killed);
   } else {
     fail(Invariant::starts_and_stops, "cannot start: " + started.error().text);

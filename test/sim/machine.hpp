@@ -103,6 +103,7 @@ class Machine {
   // The start that was the last when it was put aside; of directory 0: there had been none.
   Start start_on_old_disk() const;
   bool was_turned_away() const { return was_turned_away_; }
+  bool is_known_to_be_old() const { return was_turned_away_ && has_old_disk_; }
   bool has_old_disk() const { return has_old_disk_; }
   // Some more starts on its old disk that reach nobody, and it cannot be found out (docs/decisions/rejoin.md).
   bool is_hard_to_find_out() const { return has_old_disk_ && life_ - life_before_old_disk_ + 4 > max_nonces; }

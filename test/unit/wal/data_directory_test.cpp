@@ -145,6 +145,12 @@ void end_cleanly(DataDirectory& directory) {
   REQUIRE(directory.metadata->save(metadata));
 }
 
+Incarnation durable_incarnation(Bench& bench) {
+  const auto file = MetadataFile::open(bench.files, bench.options.directory, {});
+  REQUIRE(file);
+  return (*file)->current().incarnation;
+}
+
 // An entry was on its way to the disk.
 void append_one(DataDirectory& directory) {
   REQUIRE(directory.log->append(sample_entries(1, 1, 1, 100), Marks{}));
@@ -158,6 +164,27 @@ void spoil_last_entry(MemoryFiles& files) {
 }
 
 }  // namespace
+
+TEST_CASE("rule 6: a directory of which is known that it was put back is not opened any more, nor with --rejoin") {
+  Bench bench;
+  {
+    auto opened = bench.open();
+    REQUIRE(opened);
+    Metadata metadata = opened->metadata->current();
+    metadata.admission = Admission::outdated;
+    REQUIRE(opened->metadata->save(metadata));
+  }
+  const Incarnation before = durable_incarnation(bench);
+  for (const bool rejoin : {false, true}) {
+    RunOptions run;
+    run.rejoin = rejoin;
+    const auto opened = open_data_directory(bench.files, bench.options, bench.lines, run);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().kind == ErrorKind::mismatch);
+    CHECK(opened.error().text.find("put back to an older state") != std::string::npos);
+  }
+  CHECK(durable_incarnation(bench) == before);
+}
 
 TEST_CASE("rule 2: as long as the kernel lives, a node that was killed has lost nothing") {
   Bench bench;
@@ -286,17 +313,27 @@ TEST_CASE("a marker that cannot be taken away says so, and one that is gone is n
 
 TEST_CASE("rule 2: a node that was killed while it started is still known by the run before") {
   Bench bench;
-  Bytes marker;
-  {
-    const auto opened = open_data_directory(bench.files, bench.options, bench.lines, run_of("a", Durability::written));
-    REQUIRE(opened);
-    marker = bench.files.content(opened->marker->path());
-  }
-  CHECK(standing_at_next_start(bench, Durability::written, "a", [&](DataDirectory& directory) {
-          const auto file = bench.files.create(directory.marker->path());
-          REQUIRE(file);
-          REQUIRE((*file)->write_at(0, marker));
+  CHECK(standing_at_next_start(bench, Durability::written, "a", [](DataDirectory& directory) {
+          REQUIRE(
+              directory.marker->announce(Incarnation(0)));  // its incarnation is saved, and the mark not yet renewed
         }) == Standing::sound);
+  CHECK(standing_at_next_start(bench, Durability::written, "a", [](DataDirectory& directory) {
+          REQUIRE(directory.marker->announce(directory.metadata->current().incarnation));  // nor is the incarnation
+        }) == Standing::sound);
+}
+
+TEST_CASE("rule 2: nor by a mark that was left in another run directory, by the run before or by a start after that") {
+  Bench bench;
+  CHECK(standing_at_next_start(bench, Durability::written, "a", [](DataDirectory& directory) {
+          REQUIRE(directory.marker->leave(Incarnation(0)));
+        }) == Standing::recovering);
+  Bench other;
+  CHECK(standing_at_next_start(other, Durability::written, "a", [&](DataDirectory& directory) {
+          RunOptions run = run_of("a", Durability::written);
+          run.nonce = 77;
+          RunMarker marker(other.files, run, "data", directory.metadata->current().directory);
+          REQUIRE(marker.announce(Incarnation(0)));
+        }) == Standing::recovering);
 }
 
 TEST_CASE("rule 2: an older copy of a directory is not vouched for by the marker of a newer one") {
