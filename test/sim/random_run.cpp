@@ -119,19 +119,24 @@ class RandomRun {
     return without_flag > world_.plan().nodes / 2 || all_may_campaign;
   }
 
+  // Those that came back from a loss of power abstain at first. Clocks may be slow.
+  Duration longest_election() const {
+    return (10 * world_.plan().election_timeout + raft::Config().abstention) * 5 / 4;
+  }
+
   bool finds_leader() {
-    // Those that came back from a loss of power abstain at first. Clocks may be slow. One that was paused when calm
-    // came leads no more when it hears what it has missed.
-    const Duration at_most = (10 * world_.plan().election_timeout + raft::Config().abstention) * 5 / 4;
+    // One that was paused when calm came leads no more when it hears what it has missed.
+    const Duration at_most = longest_election();
     return demand(world_.run_until([&] { return world_.undisputed_leader().has_value(); }, at_most),
                   Invariant::leader_in_calm, "in calm there is no leader after ten election timeouts") &&
            replicates_until([&] { return world_.serving_leader().has_value(); }, at_most, Invariant::leader_in_calm);
   }
 
-  // A little later nobody has a reason to campaign any more.
+  // A little later nobody has a reason to campaign any more: whoever led when calm came may still have had to find out
+  // that its majority is gone.
   bool goes_on() {
     const Duration all = world_.plan().end_at - world_.plan().calm_at - time_for_answers;
-    const Duration settling = 10 * world_.plan().election_timeout;
+    const Duration settling = longest_election();
     if (!world_.run_for(settling)) {
       return false;
     }
