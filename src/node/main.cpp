@@ -18,6 +18,7 @@ const char* environment(const std::string& name) {
 int main(int argc, char** argv) {
   using namespace strata;
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a write that fails
+  std::signal(SIGPIPE, SIG_IGN);  // nobody reads the log any more: the node goes on
   const auto parse = [=] { return node::parse_command_line(argc, argv, environment); };
   const node::CommandLine line = parse();
   if (line.exit) {

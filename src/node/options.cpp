@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "node/config_file.hpp"
@@ -30,6 +31,7 @@ std::string variable_of(const Setting& setting) {
 // What the flags say, before anything else is looked at.
 struct Flags {
   std::map<std::string, Values> values;
+  std::map<std::string, std::string> switches;  // of the flags without a value
   std::string config_file;
   bool check_config = false;
 };
@@ -41,14 +43,27 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_flag("--check-config", flags.check_config, "print what holds and where each value came from, then exit");
   for (const Setting& setting : settings()) {
     if (setting.argument.empty()) {
-      app.add_flag_callback(
-          "--" + setting.name, [&flags, &setting] { flags.values[setting.name] = {"true"}; }, setting.help);
+      app.add_flag("--" + setting.name, flags.switches[setting.name], setting.help);
       continue;
     }
     auto* option = app.add_option("--" + setting.name, flags.values[setting.name], setting.help);
     option->type_name(setting.argument)->expected(1);
     option->multi_option_policy(setting.repeatable ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::Throw);
   }
+}
+
+// `--name=value` as two words: for an empty value the parser would take the next argument.
+std::vector<std::string> words_of(int argc, const char* const* argv) {
+  std::vector<std::string> words;
+  for (const std::string_view word : std::span(argv, static_cast<std::size_t>(argc)).subspan(1)) {
+    const std::size_t equals = word.find('=');
+    const bool is_flag = word.starts_with("--") && equals == word.size() - 1;
+    words.emplace_back(is_flag ? word.substr(0, equals) : word);
+    if (is_flag) {
+      words.emplace_back();
+    }
+  }
+  return words;
 }
 
 struct Given {
@@ -62,6 +77,9 @@ Given find(const Setting& setting, const Flags& flags,
            const std::map<std::string, Values>& file) {
   if (const auto flag = flags.values.find(setting.name); flag != flags.values.end() && !flag->second.empty()) {
     return {flag->second, "--" + setting.name};
+  }
+  if (const auto flag = flags.switches.find(setting.name); flag != flags.switches.end() && !flag->second.empty()) {
+    return {{flag->second}, "--" + setting.name};
   }
   if (const char* value = environment(variable_of(setting))) {
     return {{value}, variable_of(setting)};
@@ -111,13 +129,18 @@ CommandLine parse_command_line(int argc, const char* const* argv,
   Flags flags;
   declare(app, flags);
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words = words_of(argc, argv);
+    std::ranges::reverse(words);  // as the parser wants them
+    app.parse(std::move(words));
   } catch (const CLI::CallForHelp&) {
     return {{}, true, 0, app.help()};
   } catch (const CLI::CallForVersion&) {
     return {{}, true, 0, fmt::format("kv-node {}\n", version)};
   } catch (const CLI::ParseError& error) {
     return refused(error.what());
+  }
+  if (const char* named = environment("STRATA_CONFIG"); named != nullptr && flags.config_file.empty()) {
+    flags.config_file = named;
   }
   auto options = combine(flags, environment);
   if (!options) {

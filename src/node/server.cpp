@@ -10,7 +10,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -56,6 +58,8 @@ ExitStatus status_of(const Error& error) {
       return exit_disagreement;
     case ErrorKind::damaged:
       return exit_damaged;
+    case ErrorKind::io:
+      return exit_disk;
     default:
       return exit_failed;
   }
@@ -79,8 +83,15 @@ class Server {
   ExitStatus run() {
     if (const Result<void> prepared = prepare(); !prepared) {
       log_.error("{}", prepared.error().text);
+      if (prepared.error().kind == ErrorKind::damaged) {
+        log_.error(
+            "the data is damaged, and was left as it is: \"kv-wal verify {0}\" shows where, \"kv-wal salvage {0} "
+            "OUT\" saves what can be read",
+            options_.data_dir);
+      }
       return status_of(prepared.error());
     }
+    signals_.emplace(loop_, SIGTERM, SIGINT, SIGHUP);
     asio::co_spawn(loop_, live(), asio::detached);
     loop_.run();
     return status_;
@@ -111,7 +122,7 @@ class Server {
   std::mt19937_64 random_{(std::uint64_t{random_device_()} << 32) | random_device_()};
 
   asio::io_context loop_{1};
-  asio::signal_set signals_{loop_, SIGTERM, SIGINT, SIGHUP};
+  std::optional<asio::signal_set> signals_;  // once the node is prepared: see serve()
   DiskThread wal_thread_;
   DiskThread fsync_thread_;
   DiskThread allocator_thread_;
@@ -226,7 +237,7 @@ asio::awaitable<void> Server::live() {
   }
   log_.info("ready{}", endpoints);
   for (;;) {
-    const auto [error, signal] = co_await signals_.async_wait(asio::as_tuple(asio::use_awaitable));
+    const auto [error, signal] = co_await signals_->async_wait(asio::as_tuple(asio::use_awaitable));
     if (error || signal != SIGHUP) {
       break;
     }
@@ -274,7 +285,7 @@ void Server::disagree(const Error& error) {
   log_.error("{}", error.text);
   asio::post(loop_, [this] {
     status_ = exit_disagreement;
-    signals_.cancel();
+    signals_->cancel();
   });
 }
 
@@ -282,13 +293,18 @@ void Server::disk_failed(const Error& error) {
   log_.error("the disk failed, the node stops: {}", error.text);
   asio::post(loop_, [this] {
     status_ = exit_disk;
-    signals_.cancel();
+    signals_->cancel();
   });
 }
 
 }  // namespace
 
+// Until the log is read and all is open, a node has promised nothing that it would have to end well, and its disk may
+// keep it for as long as it likes: it ends at once.
 ExitStatus serve(const Options& options, EventLog& log, const std::function<Result<Options>()>& reload) {
+  std::signal(SIGTERM, [](int) { std::_Exit(exit_ok); });
+  std::signal(SIGINT, [](int) { std::_Exit(exit_ok); });
+  std::signal(SIGHUP, SIG_IGN);
   Server server(options, log, reload);
   return server.run();
 }

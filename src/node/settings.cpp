@@ -21,9 +21,9 @@ Error invalid(std::string text) {
   return Error{ErrorKind::invalid, std::move(text)};
 }
 
-Read text(std::string Options::* field) {
-  return [field](Options& options, const Values& values) -> Result<void> {
-    if (values.back().empty()) {
+Read text(std::string Options::* field, bool may_be_empty = false) {
+  return [field, may_be_empty](Options& options, const Values& values) -> Result<void> {
+    if (values.back().empty() && !may_be_empty) {
       return invalid("it must not be empty");
     }
     options.*field = values.back();
@@ -258,7 +258,7 @@ std::vector<Setting> make_settings() {
        "where the mark of a running, unpoisoned log is kept, off the data's disk; empty: /run/strata, else strata "
        "under "
        "$XDG_RUNTIME_DIR, else the data directory",
-       false, text(&Options::run_dir), text_of(&Options::run_dir)},
+       false, text(&Options::run_dir, true), text_of(&Options::run_dir)},
       {"boot-id-file", "FILE", "where the kernel's boot id is read", false, text(&Options::boot_id_file),
        text_of(&Options::boot_id_file)},
   };

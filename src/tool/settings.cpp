@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -81,16 +82,17 @@ Setting look_up(const Flag& flag, Environment environment, const FileValues& fil
   return {flag.name, flag.default_value, "default"};
 }
 
-// What the parser of the command line is to be told; nothing for a flag that is off.
-std::optional<std::string> argument_for(const Flag& flag, const Setting& setting) {
+// What the parser of the command line is to be told; nothing for a flag that is off. A value is a word of its own: for
+// an empty one behind `=` the parser would take the next word.
+std::vector<std::string> arguments_for(const Flag& flag, const Setting& setting) {
   if (flag.takes_value) {
-    return fmt::format("--{}={}", flag.name, setting.value);
+    return {"--" + flag.name, setting.value};
   }
   if (setting.value == "true" || setting.value == "1") {
-    return "--" + flag.name;
+    return {"--" + flag.name};
   }
   if (setting.value == "false" || setting.value == "0" || setting.value.empty()) {
-    return std::nullopt;
+    return {};
   }
   throw UsageError(fmt::format("{} ({}): '{}' is neither true nor false", flag.name, setting.source, setting.value));
 }
@@ -110,10 +112,8 @@ Settings complete(std::span<const std::string> arguments, std::span<const Flag> 
       continue;
     }
     result.settings.push_back(look_up(flag, environment, file, path));
-    const bool is_default = result.settings.back().source == "default";
-    const auto argument = is_default ? std::nullopt : argument_for(flag, result.settings.back());
-    if (argument) {
-      result.arguments.push_back(*argument);
+    if (result.settings.back().source != "default") {
+      std::ranges::move(arguments_for(flag, result.settings.back()), std::back_inserter(result.arguments));
     }
   }
   result.arguments.insert(result.arguments.end(), arguments.begin(), arguments.end());

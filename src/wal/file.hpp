@@ -1,10 +1,11 @@
 // The files the log stands on, as a port: the real ones are here (posix_file.cpp), the simulator and the crash tests
 // bring their own. Paths are UTF-8, relative to the process or absolute.
 //
-// Errors: ErrorKind::no_space (full disk, quota, limit on the size of files), not_found, in_use (lock), else io; the
-// text names operation, path and reason. EINTR is never seen by a caller. After a failed sync the file's unsynced
-// content is undefined, and the kernel would report success the next time: so once a sync of a File has failed, every
-// later sync of it fails too, in whichever thread it is asked for (reliability, 2.3 W3).
+// Errors: ErrorKind::no_space (full disk, quota, limit on the size of files), not_found, in_use (lock), unavailable (a
+// missing right, a path that is none), else io; the text names operation, path and reason. EINTR is never seen by a
+// caller. After a failed sync the file's unsynced content is undefined, and the kernel would report success the next
+// time: so once a sync of a File has failed, every later sync of it fails too, in whichever thread it is asked for
+// (reliability, 2.3 W3).
 #pragma once
 
 #include <cstdint>

@@ -31,6 +31,11 @@ ErrorKind kind_of(int code) {
       return ErrorKind::no_space;
     case ENOENT:
       return ErrorKind::not_found;
+    case EACCES:
+    case EPERM:
+    case ENOTDIR:
+    case EISDIR:
+      return ErrorKind::unavailable;  // a wrong path or a missing right: no word on the disk
     default:
       return ErrorKind::io;
   }

@@ -60,6 +60,12 @@ std::optional<std::string> wrong_flag(const CLI::App& app, const CommandLine& li
   if (app.count("--new-vote") > 0 && !line.salvage->parsed()) {
     return "--new-vote goes with salvage only";
   }
+  if (line.options.json && line.salvage->parsed()) {
+    return "--json goes with verify and dump only";
+  }
+  if (line.options.values && !line.options.json) {
+    return "--values goes with --json only";
+  }
   if (line.options.to != 0 && line.options.from > line.options.to) {
     return fmt::format("--from {} --to {}: --from must not be above --to", line.options.from, line.options.to);
   }

@@ -1,6 +1,7 @@
 """Disks that are full, hang or fail, under real processes: a library that is preloaded into them answers for the disk
 (bad_disk.cpp). One is full by a limit that the kernel itself keeps."""
 
+import pathlib
 import resource
 import time
 import unittest
@@ -156,6 +157,34 @@ class FailingDisk(ClusterTest):
 
     def test_a_leader_whose_sync_fails_hands_over_ends_with_5_and_comes_back(self):
         self.leader_fails("failing-sync", [], "its disk has failed")
+
+    def test_a_node_whose_disk_fails_while_it_starts_ends_with_5(self):
+        cluster = self.small_cluster(1)
+        node = cluster.nodes[1]
+        cluster.client(1).set(b"key", b"value")
+        node.kill()
+        for condition in "failing", "failing-sync":
+            with self.subTest(condition=condition):
+                self.disk_is(cluster, 1, condition)
+                node.start()
+                self.assertEqual(node.wait(), 5, node.log_tail())
+                self.assertIn("Input/output error", node.log_tail())
+        self.disk_is(cluster, 1, "well")
+        node.start()
+        node.wait_ready()
+        cluster.wait_writable()
+        self.assertEqual(cluster.client(1).get(b"key"), b"value")
+
+    def test_a_node_whose_disk_hangs_while_it_starts_ends_at_once_when_it_is_asked_to(self):
+        cluster = self.small_cluster(1)
+        node = cluster.nodes[1]
+        self.assertEqual(node.stop(), 0)
+        self.disk_is(cluster, 1, "hung")
+        node.start()
+        descriptors = pathlib.Path(f"/proc/{node.process.pid}/fd")
+        poll_until(lambda: any(path.readlink().name == "lock" for path in descriptors.iterdir()), 10, "it to start")
+        self.assertEqual(node.stop(timeout=2), 0)
+        self.assertEqual(node.lines(), [])
 
     def test_a_leader_whose_sync_fails_at_written_comes_back_recovering(self):
         self.leader_fails("failing-sync", ["--ack", "written", "--fsync-interval", "5ms"], "recovering")

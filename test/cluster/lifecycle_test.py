@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -136,6 +137,20 @@ class Lifecycle(ClusterTest):
         self.assertIsNotNone(cluster.client(1).set(b"unread", b"1"))
         self.assertEqual(node.stop(), 0)
         os.close(reader)
+
+    def test_a_node_goes_on_when_who_read_its_log_is_gone(self):
+        cluster = self.cluster(size=1, start=False)
+        node = cluster.nodes[1]
+        reader, writer = os.pipe()
+        node.process = subprocess.Popen(node.command(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writer)
+        os.close(writer)
+        cluster.wait_writable()
+        os.close(reader)
+        for number in range(3):  # each makes it write a line
+            node.process.send_signal(signal.SIGHUP)
+            cluster.client(1).set(b"key-%d" % number, b"value")
+        node.process.terminate()
+        self.assertEqual(node.process.wait(5), 0)
 
     def test_idle_nodes_use_hardly_any_cpu(self):
         cluster = self.cluster()

@@ -43,9 +43,9 @@ TEST_CASE("a flag beats the environment, the environment beats the file, the fil
   const TemporaryFile file("# a comment\nkey-size = 64\nrate = \"7\"  # another\n\n");
   const Words given = {"--config", file.path(), "--rate=9"};
   const Settings from_file = complete(Words{"--config", file.path()}, flags, nothing);
-  CHECK(from_file.arguments == Words{"--key-size=64", "--rate=7", "--config", file.path()});
+  CHECK(from_file.arguments == Words{"--key-size", "64", "--rate", "7", "--config", file.path()});
   const Settings all = complete(given, flags, some);
-  CHECK(all.arguments == Words{"--key-size=32", "--json", "--config", file.path(), "--rate=9"});
+  CHECK(all.arguments == Words{"--key-size", "32", "--json", "--config", file.path(), "--rate=9"});
   CHECK(all.settings[0].source == "environment");
   CHECK(all.settings[2].source == "flag");
   CHECK(all.settings[2].value == "9");
@@ -53,6 +53,12 @@ TEST_CASE("a flag beats the environment, the environment beats the file, the fil
   CHECK(none.arguments.empty());
   CHECK(none.settings[0].value == "16");
   CHECK(describe(none.settings).find("key-size = 16") == 0);
+}
+
+TEST_CASE("an empty value is a word of its own: the parser takes none of what stands behind it") {
+  const TemporaryFile file("rate =\n");
+  CHECK(complete(Words{"--config", file.path(), "status"}, flags, nothing).arguments ==
+        Words{"--rate", "", "--config", file.path(), "status"});
 }
 
 TEST_CASE("a file with a key that is no flag, or a line that is no setting, is refused by name") {
