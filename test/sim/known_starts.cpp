@@ -22,6 +22,7 @@ void KnownStarts::set_disk(NodeId node, const test::MemoryFiles& disk) {
 void KnownStarts::started(NodeId node, std::uint64_t nonce) {
   Seen& seen = seen_[node.value];
   seen.heard = {};
+  seen.recorded.clear();
   if (seen.has_old_disk) {
     seen.outdated.insert(nonce);
   }
@@ -53,6 +54,7 @@ static bool takes_part(const raft::Message& message) {
 
 void KnownStarts::sent(NodeId from, NodeId to, const raft::Message& message) {
   Seen& seen = seen_[from.value];
+  note_recorded(seen, to, message);
   if (!takes_part(message) || seen.has_old_disk) {
     return;
   }
@@ -61,6 +63,17 @@ void KnownStarts::sent(NodeId from, NodeId to, const raft::Message& message) {
   }
   if (from != to) {
     bind(seen, message);
+  }
+}
+
+// The next start may be on the disk already when what is left of this one arrives, and the node not know it yet.
+void KnownStarts::note_recorded(Seen& seen, NodeId of, const raft::Message& message) {
+  const auto* answer = std::get_if<raft::Introduced>(&message);
+  if (answer == nullptr || answer->verdict != raft::Verdict::recorded) {
+    return;
+  }
+  if (const auto known = durable_start(*seen.disk, of)) {
+    seen.recorded.insert(known->nonce);
   }
 }
 
@@ -115,7 +128,7 @@ void KnownStarts::taken(NodeId node, const wire::PeerEnvelope& envelope) {
     fail(node, fmt::format("takes a message of node {}, whose old data directory is back", envelope.from));
   }
   const auto known = durable_start(*seen.disk, envelope.from);
-  if (!known || known->nonce != heard) {
+  if ((!known || known->nonce != heard) && !seen.recorded.contains(heard)) {
     fail(node, fmt::format("takes a message of a start of node {} that its disk does not have", envelope.from));
   }
 }

@@ -37,6 +37,7 @@ class KnownStarts {
     bool has_lost_disk = false;
     bool has_old_disk = false;
     std::set<std::uint64_t> outdated;                  // starts on a disk that was put back
+    std::set<std::uint64_t> recorded;                  // starts of others that its disk had when it told them so
     std::array<std::uint64_t, max_nodes + 1> heard{};  // by sender: the start of which a message was taken last
     Term bound_in;  // the newest term in which it gave a vote to another or acknowledged what another had
   };
@@ -45,6 +46,7 @@ class KnownStarts {
   void bind(Seen& from, const raft::Message& message);
   void check_admission(NodeId node, Seen& seen);
   void check_return(NodeId node, const Seen& seen);
+  void note_recorded(Seen& seen, NodeId of, const raft::Message& message);
 
   Violated violated_;
   std::array<Seen, max_nodes + 1> seen_{};
