@@ -17,7 +17,7 @@ struct Conflict {
   LogIndex revision;
   bool operator==(const Conflict&) const = default;
 };
-// A number below one already used, or a client that may have been forgotten.
+// A number below one already used, or a client that may have been forgotten, or that has seen what is lost.
 struct StaleNumber {
   bool operator==(const StaleNumber&) const = default;
 };

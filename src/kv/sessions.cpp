@@ -8,15 +8,10 @@
 
 namespace strata::kv {
 
-std::optional<Outcome> Sessions::look_up(const Once& once) {
+std::optional<Outcome> Sessions::look_up(const Once& once, LogIndex index) {
   const auto found = by_client_.find(once.client);
   if (found == by_client_.end()) {
-    const bool may_be_forgotten = once.since && *once.since < last_forgotten_at_;
-    if (may_be_forgotten) {
-      sometimes(Mark::session_perhaps_forgotten);
-      return StaleNumber();
-    }
-    return std::nullopt;
+    return look_up_unknown(once, index);
   }
   order_.splice(order_.end(), order_, found->second);
   const Session& session = *found->second;
@@ -24,6 +19,15 @@ std::optional<Outcome> Sessions::look_up(const Once& once) {
     return std::nullopt;
   }
   return once.number == session.number ? session.outcome : Outcome(StaleNumber());
+}
+
+std::optional<Outcome> Sessions::look_up_unknown(const Once& once, LogIndex index) const {
+  const bool may_be_forgotten = once.since && *once.since < last_forgotten_at_;
+  const bool has_seen_what_is_lost = once.since && *once.since >= index;
+  if (may_be_forgotten) {
+    sometimes(Mark::session_perhaps_forgotten);
+  }
+  return may_be_forgotten || has_seen_what_is_lost ? std::optional<Outcome>(StaleNumber()) : std::nullopt;
 }
 
 void Sessions::remember(const Once& once, LogIndex index, Outcome outcome) {

@@ -34,9 +34,13 @@ class Sessions {
   Sessions& operator=(const Sessions&) = delete;
   ~Sessions() = default;
 
-  // Looked at before anything else of a write: the first one's outcome when it is a repeat, StaleNumber when it must
-  // not be applied, nothing when it is new. Using a session makes it the most recently used.
-  std::optional<Outcome> look_up(const Once& once);
+  // Looked at before anything else of a write at `index`: the first one's outcome when it is a repeat, StaleNumber when
+  // it must not be applied, nothing when it is new. Using a session makes it the most recently used.
+  //
+  // An unknown client is new if it began after the last session was forgotten, by its `since`. One that has seen a
+  // revision which the log has not reached saw what a loss of power took, and is refused: if it were remembered here
+  // and forgotten soon, its beginning would stand behind the place of that, and a repeat would be taken for new.
+  std::optional<Outcome> look_up(const Once& once, LogIndex index);
   // Remembers what became of a new write at `index`. A new session may push out the least recently used ones: no more
   // than `once.max_sessions` stay.
   void remember(const Once& once, LogIndex index, Outcome outcome);
@@ -52,6 +56,8 @@ class Sessions {
 
  private:
   using Order = std::list<Session>;
+
+  std::optional<Outcome> look_up_unknown(const Once& once, LogIndex index) const;
 
   Order order_;                                               // the least recently used first
   std::unordered_map<BytesView, Order::iterator> by_client_;  // the keys are views into the sessions

@@ -43,7 +43,7 @@ Outcome StateMachine::apply(const SetCommand& command, LogIndex index) {
   if (!command.once) {
     return store(command, index);
   }
-  if (const std::optional<Outcome> earlier = sessions_.look_up(*command.once)) {
+  if (const std::optional<Outcome> earlier = sessions_.look_up(*command.once, index)) {
     sometimes(std::holds_alternative<StaleNumber>(*earlier) ? Mark::set_number_stale : Mark::set_repeated);
     return *earlier;
   }

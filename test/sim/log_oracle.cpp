@@ -257,8 +257,7 @@ void LogOracle::check_content(NodeId node, LogIndex index, Committed& known) {
   }
   const WriteName name = entry->set->name;
   const auto [place, first] = committed_names_.try_emplace(name.value, index);
-  known.repeat = !first && entry->set->once;
-  if (!first && !known.repeat) {
+  if (!first && !entry->set->once) {
     fail(Invariant::exactly_once, node,
          fmt::format("has committed one SET twice, at indexes {} and {}", place->second, index));
   }
@@ -287,9 +286,6 @@ void LogOracle::refused(WriteName name) {
 
 const CommittedSet* LogOracle::committed_set(LogIndex index) const {
   const Content* entry = find(index, committed_term(index));
-  if (entry != nullptr && committed_[index.value - 1].repeat) {
-    return nullptr;
-  }
   return entry != nullptr && entry->set ? &*entry->set : nullptr;
 }
 

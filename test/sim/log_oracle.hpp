@@ -45,8 +45,7 @@ class LogOracle {
   // The SET was answered by an error that says that it was not appended and never will be.
   void refused(WriteName name);
 
-  // What is committed at `index`; nullptr when that is no SET, or one that was repeated and had been done before, or
-  // not known to be committed.
+  // What is committed at `index`; nullptr when that is no SET, or not known to be committed.
   const CommittedSet* committed_set(LogIndex index) const;
   // The entry itself; nullptr: not committed, or not seen yet.
   const Entry* committed_entry(LogIndex index) const;
@@ -67,9 +66,8 @@ class LogOracle {
   };
   struct Committed {
     Term term;
-    Term observed_in;     // term of the node that was first seen to have committed it
-    bool told = false;    // its content was known and looked at
-    bool repeat = false;  // of what is committed before
+    Term observed_in;   // term of the node that was first seen to have committed it
+    bool told = false;  // its content was known and looked at
   };
 
   void fail(Invariant invariant, NodeId node, const std::string& what);

@@ -176,6 +176,10 @@ void Oracles::check_commit(NodeId node, Seen& seen, const raft::Core& core) {
   }
 }
 
+const CommittedSet* Oracles::committed(LogIndex index) const {
+  return state_.stores_nothing(index) ? nullptr : logs_.committed_set(index);
+}
+
 void Oracles::check_applied(NodeId node, Seen& seen, const kv::StateMachine& state) {
   const LogIndex applied = state.applied();
   if (applied < seen.applied) {

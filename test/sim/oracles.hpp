@@ -60,9 +60,9 @@ class Oracles {
   // The SET was answered by an error that says that it was not appended and never will be.
   void refused(WriteName name) { logs_.refused(name); }
 
-  // What is committed at `index`; nullptr when that is no SET, or one that was repeated and had been done before, or
-  // not known to be committed.
-  const CommittedSet* committed(LogIndex index) const { return logs_.committed_set(index); }
+  // What is committed at `index`; nullptr when that is no SET, or one that stored nothing because it was a repeat or
+  // its session may have been forgotten, or not known to be committed.
+  const CommittedSet* committed(LogIndex index) const;
   LogIndex last_committed() const { return logs_.last_committed(); }
   // The SET was committed at `revision`, and losses of power have taken it.
   bool has_gone(LogIndex revision, WriteName name) const { return losses_.has_gone(revision, name); }

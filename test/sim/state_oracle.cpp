@@ -60,6 +60,8 @@ void StateOracle::check_command(const kv::SetCommand& command, LogIndex index, c
   }
   if (now) {
     store(command, index);
+  } else if (command.once) {
+    without_effect_.insert(index);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,9 @@ class StateOracle {
   // Back to what it was after the entry at `last`. `entry_at` has all up to there.
   void roll_back(LogIndex last, const std::function<const Entry&(LogIndex)>& entry_at);
 
+  // The SET with ONCE at `index` had been done before, or its session may have been forgotten.
+  bool stores_nothing(LogIndex index) const { return without_effect_.contains(index); }
+
   // A node begins a new life.
   void started(NodeId node) { looked_at_[node.value] = LogIndex(); }
   // Compares now and then.
@@ -50,6 +54,7 @@ class StateOracle {
   std::uint64_t hash_ = 0;                              // of all of keys_, whatever their order
   std::vector<std::uint64_t> hashes_{0};                // after each index
   std::unordered_map<std::uint64_t, LogIndex> stored_;  // by the SET's name; never iterated
+  std::set<LogIndex> without_effect_;                   // of SETs with ONCE, that stored nothing
   std::array<LogIndex, max_nodes + 1> looked_at_{};
 };
 
