@@ -37,8 +37,7 @@ class Claims {
   void answered(NodeId node, LogIndex revision, Durability durability);
   // It has answered a GET with SYNCED.
   void read_synced(NodeId node, LogIndex revision);
-  // A loss of power of the node cannot take the entry.
-  bool is_synced(NodeId node, EntryId entry) { return nodes_[node.value].disk->synced.holds(entry.index, entry.term); }
+  Survives survives(NodeId node, EntryId entry);
 
  private:
   struct Disk {

@@ -22,11 +22,19 @@ void copy_file(const test::MemoryFiles& disk, bool durable, const std::string& p
 }  // namespace
 
 bool LogImage::holds(LogIndex index, Term term) {
+  return holds_in_log(index, term) || in_snapshot(index);
+}
+
+bool LogImage::holds_in_log(LogIndex index, Term term) {
+  follow();
+  return in_log(index, term);
+}
+
+void LogImage::follow() {
   if (const std::uint64_t calls = disk_->calls(); calls != calls_seen_) {
     calls_seen_ = calls;
     read_on();
   }
-  return in_log(index, term) || in_snapshot(index);
 }
 
 bool LogImage::holds_snapshot(EntryId last_included) {

@@ -28,6 +28,7 @@ class LogImage {
 
   // The newest record for `index` is whole, and of this term; or a snapshot that is whole reaches so far.
   bool holds(LogIndex index, Term term);
+  bool holds_in_log(LogIndex index, Term term);
   // There is a whole snapshot that reaches up to this entry, or a newer one has taken its place.
   bool holds_snapshot(EntryId last_included);
 
@@ -35,6 +36,7 @@ class LogImage {
   void begin_with(const LogImage& durable);
 
  private:
+  void follow();
   void read_on();
   bool read_record();
   bool skip_damage();

@@ -151,14 +151,28 @@ void LogOracle::forget_from(LogIndex first) {
   committed_.resize(first.value - 1);
 }
 
-void LogOracle::lost_power(NodeId node, const std::function<bool(EntryId)>& is_synced) {
+void LogOracle::lost_power(NodeId node, const std::function<Survives(EntryId)>& survives) {
   const std::vector<Term>& log = logs_[node.value];
-  for (std::size_t last = log.size(); last > bases_[node.value].value; --last) {
+  for (std::size_t last = log.size(); last > 0; --last) {
     const EntryId entry{LogIndex(last), log[last - 1]};
-    if (is_synced(entry)) {
+    const Survives how = survives(entry);
+    if (how == Survives::in_log) {
       return;
     }
-    losses_.may_have_taken(node, entry);
+    if (how == Survives::in_snapshot && entry.index > decayed_[node.value]) {
+      saved_[node.value].push_back(entry);
+    } else {
+      losses_.may_have_taken(node, entry);
+    }
+  }
+}
+
+void LogOracle::snapshot_decays(NodeId node, LogIndex last) {
+  decayed_[node.value] = std::max(decayed_[node.value], last);
+  for (const EntryId& entry : saved_[node.value]) {
+    if (entry.index <= last) {
+      losses_.may_have_taken(node, entry);
+    }
   }
 }
 

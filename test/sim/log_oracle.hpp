@@ -34,8 +34,10 @@ class LogOracle {
   // It has become a leader. What it lacks of what was committed must be such as losses of power may cost: then it is
   // gone, from the index on that is returned, and committed no more.
   std::optional<LogIndex> elected(NodeId node, const raft::Core& core);
-  // The node's machine loses power at `written`. `is_synced` says it of an entry, and of all before.
-  void lost_power(NodeId node, const std::function<bool(EntryId)>& is_synced);
+  // The node's machine loses power at `written`.
+  void lost_power(NodeId node, const std::function<Survives(EntryId)>& survives);
+  // The node's snapshot up to `last` decays. What only that saved from a loss of power has gone with the power.
+  void snapshot_decays(NodeId node, LogIndex last);
   // Its disk is lost, with all that its log held.
   void lost_disk(NodeId node);
   // The node knows this one to be committed; its log holds it.
@@ -87,6 +89,8 @@ class LogOracle {
   std::array<std::vector<Term>, max_nodes + 1> logs_;      // by node; the terms from index 1 on
   std::array<std::set<LogIndex>, max_nodes + 1> missing_;  // by node; with terms of 0 as long as they are not known
   std::array<LogIndex, max_nodes + 1> bases_{};            // of these logs: what a snapshot has replaced
+  std::array<LogIndex, max_nodes + 1> decayed_{};          // by node: the newest snapshot that has decayed
+  std::array<std::vector<EntryId>, max_nodes + 1> saved_;  // by node: by a snapshot, from a loss of power
   std::vector<std::vector<Content>> contents_;             // from index 1 on
   std::vector<Committed> committed_;                       // from index 1 on
   std::unordered_map<std::uint64_t, LogIndex> committed_names_;  // never iterated

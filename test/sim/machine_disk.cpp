@@ -10,6 +10,7 @@
 #include "sim/disk_image.hpp"
 #include "sim/machine.hpp"
 #include "sim/process.hpp"
+#include "wal/snapshot.hpp"
 
 namespace strata::sim {
 
@@ -120,6 +121,9 @@ void Machine::rot() {
   const std::uint64_t bit = disk_random_.below(bits);
   surroundings_.trace.text(id_, fmt::format("bit {} of byte {} of {} is flipped", bit, offset, path));
   disk_.rot(path, offset, static_cast<unsigned>(bit));
+  if (const auto last = wal::snapshot_index(path.substr(path.rfind('/') + 1))) {
+    surroundings_.oracles.snapshot_decays(id_, *last);
+  }
 }
 
 void Machine::rot_entry(LogIndex index, std::uint64_t byte) {
