@@ -7,20 +7,39 @@
 namespace strata::net {
 
 bool Agreement::heard(NodeId from, const wire::Hello& hello) {
-  std::string now = difference(hello);
-  std::string& known = differences_[from];
-  if (now == known) {
+  return learn(from, difference(hello));
+}
+
+void Agreement::heard_stranger(NodeId member, const std::string& difference, TimePoint now) {
+  if (heard_.contains(member)) {
+    return;
+  }
+  const TimePoint since = strangers_.try_emplace(member, now).first->second;
+  if (now - since >= strangers_patience) {
+    learn(member, difference);
+  }
+}
+
+void Agreement::heard_member(NodeId member) {
+  if (heard_.insert(member).second && strangers_.erase(member) > 0) {
+    differences_.erase(member);
+  }
+}
+
+bool Agreement::learn(NodeId member, std::string difference) {
+  std::string& known = differences_[member];
+  if (difference == known) {
     return false;
   }
-  known = std::move(now);
+  known = std::move(difference);
   if (known.empty()) {
-    logger_.info("member {} runs with this node's settings now", from);
+    logger_.info("member {} runs with this node's settings now", member);
     return false;
   }
-  logger_.error("member {} disagrees: {}; they must be the same on all members", from, known);
+  logger_.error("member {} disagrees: {}; they must be the same on all members", member, known);
   if (is_outvoted() && !std::exchange(stopped_, true)) {
     stop_({ErrorKind::mismatch,
-           fmt::format("the members disagree with this node, which stops: member {}: {}", from, known)});
+           fmt::format("the members disagree with this node, which stops: member {}: {}", member, known)});
   }
   return true;
 }

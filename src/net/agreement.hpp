@@ -1,24 +1,31 @@
-// Do the members run with the same --ack and --max-sessions? A node that disagrees with so many that no majority can
-// agree with it has to stop; the others say it and go on.
+// Do the members belong to the same cluster, and run with the same --ack and --max-sessions? A node that disagrees with
+// so many that no majority can agree with it has to stop; the others say it and go on.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "wire/peer_protocol.hpp"
 
 namespace strata::net {
 
 class Agreement {
  public:
-  // `members`: of the whole cluster, this node included. `stop` is called once at most, from heard(), and lets the
-  // node end only after that.
+  // How long somebody of another cluster must have spoken under a member's id, while nothing was heard of that member,
+  // before this counts as its disagreement. Longer than it takes to be heard by a member that runs: a node that starts
+  // anew is not stopped by a strange cluster that is pointed at its own.
+  static constexpr Duration strangers_patience = std::chrono::seconds(3);
+
+  // `members`: of the whole cluster, this node included. `stop` is called once at most, from heard() or
+  // heard_stranger(), and lets the node end only after that.
   Agreement(wire::Hello own, std::size_t members, Logger& logger, std::function<void(const Error&)> stop)
       : own_(std::move(own)), members_(members), logger_(logger), stop_(std::move(stop)) {}
 
@@ -26,7 +33,13 @@ class Agreement {
   // next hello: of the two, one may be about to stop, and the other is to know why.
   bool heard(NodeId from, const wire::Hello& hello);
 
+  // A message for this node under the id of another member, but of another cluster; `difference` says so.
+  void heard_stranger(NodeId member, const std::string& difference, TimePoint now);
+  // Any message of the member itself: whoever else uses its id in this life of the node is no concern of the cluster's.
+  void heard_member(NodeId member);
+
  private:
+  bool learn(NodeId member, std::string difference);
   std::string difference(const wire::Hello& hello) const;
   bool is_outvoted() const;
 
@@ -35,6 +48,8 @@ class Agreement {
   Logger& logger_;
   std::function<void(const Error&)> stop_;
   std::map<NodeId, std::string> differences_;  // of those who differ
+  std::set<NodeId> heard_;                     // in this life
+  std::map<NodeId, TimePoint> strangers_;      // who spoke under the id of a member, since when
   bool stopped_ = false;
 };
 

@@ -255,6 +255,9 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
     peers_.at(from).silent = false;
     peers_.at(from).hello_due = monotonic_now();  // it does not know this node yet
   }
+  if (is_peer && frame.envelope.cluster != options_.cluster && frame.envelope.to == options_.self) {
+    agreement_.heard_stranger(from, *reason, monotonic_now());
+  }
   if (reason) {
     refuse(*reason);
     return;
@@ -285,6 +288,7 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
 
 void PeerTransport::heard(NodeId from) {
   ++counters_.received;
+  agreement_.heard_member(from);
   Peer& peer = peers_.at(from);
   peer.heard = monotonic_now();
   if (std::exchange(peer.silent, false)) {

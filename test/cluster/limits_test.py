@@ -1,5 +1,6 @@
 """The errors that need a cluster in trouble: no majority, an outcome nobody can tell, more than can be admitted."""
 
+import shutil
 import time
 import unittest
 
@@ -90,16 +91,34 @@ class Trouble(ClusterTest):
         forgotten = (b"SET", b"x", b"", b"ONCE", b"second", b"1", b"SINCE", b"1")
         self.assert_error(b"STALE_NUMBER", cluster.client(2).ask(*forgotten))
 
-    def test_a_node_with_another_max_sessions_than_the_others_stops_with_status_3_and_they_go_on(self):
+    def assert_odd_one_stops(self, flags, it_says, others_say, directory="as it was"):
+        """A member that comes back with flags of its own ends with status 3, and the others go on."""
         cluster = self.cluster()
         odd = cluster.nodes[3]
         self.assertEqual(odd.stop(), 0)
-        odd.flags += ["--max-sessions", "7"]
+        if directory == "new":
+            shutil.rmtree(odd.directory)
+        odd.flags += flags
         odd.start()
         self.assertEqual(odd.wait(), 3)
-        self.assertRegex(odd.log_tail(), r"--max-sessions is 100000 there and 7 here")
-        cluster.nodes[1].wait_for_line(r"member 3 disagrees: --max-sessions is 7 there and 100000 here")
+        self.assertRegex(odd.log_tail(), it_says)
+        cluster.nodes[1].wait_for_line(others_say)
         poll_until(lambda: cluster.client(1).ask(b"SET", b"still", b"served")[0] == b"OK", 10, "a SET")
+
+    def test_a_node_with_another_max_sessions_than_the_others_stops_with_status_3_and_they_go_on(self):
+        self.assert_odd_one_stops(["--max-sessions", "7"], r"--max-sessions is 100000 there and 7 here",
+                                  r"member 3 disagrees: --max-sessions is 7 there and 100000 here")
+
+    def test_a_node_with_another_ack_than_the_others_stops_with_status_3_and_they_go_on(self):
+        self.assert_odd_one_stops(["--ack", "written"], r"the members disagree.*--ack is synced there and written here",
+                                  r"member 3 disagrees: --ack is written there and synced here")
+
+    def test_a_node_of_another_cluster_than_the_others_stops_with_status_3_and_they_go_on(self):
+        # Its old directory would be refused before anybody is heard.
+        self.assert_odd_one_stops(["--cluster-name", "another"],
+                                  r"the members disagree.*give all the same --cluster-name and member ids",
+                                  r"refused a message .*give all the same --cluster-name and member ids",
+                                  directory="new")
 
     def test_a_forwarded_once_outlives_its_leader(self):
         cluster = self.cluster()

@@ -66,5 +66,43 @@ TEST_CASE("a member that was set right counts as agreeing again") {
   CHECK(member.stopped.empty());
 }
 
+struct OfAnotherCluster : Member {
+  OfAnotherCluster() : Member(3) {}
+  void hears_strangers(Duration after_start) {
+    for (const NodeId member : {NodeId(2), NodeId(3)}) {
+      agreement.heard_stranger(member, "it is of another cluster", TimePoint(after_start));
+    }
+  }
+};
+
+TEST_CASE("a node whose members are all of another cluster stops when that has lasted") {
+  OfAnotherCluster member;
+  member.hears_strangers(Duration::zero());
+  member.hears_strangers(Agreement::strangers_patience - Duration(1));
+  CHECK(member.stopped.empty());
+  member.hears_strangers(Agreement::strangers_patience);
+  REQUIRE(member.stopped.size() == 1);
+  CHECK(member.stopped[0].find("member 3: it is of another cluster") != std::string::npos);
+}
+
+TEST_CASE("a strange cluster that uses the members' ids does not stop a node that hears one of its own") {
+  OfAnotherCluster member;
+  member.hears_strangers(Duration::zero());
+  member.agreement.heard_member(NodeId(2));
+  member.hears_strangers(Agreement::strangers_patience);
+  CHECK(member.log.has("member 3 disagrees: it is of another cluster"));
+  CHECK(member.stopped.empty());
+}
+
+TEST_CASE("a member that is heard late counts no longer as one of another cluster") {
+  OfAnotherCluster member;
+  member.agreement.heard_stranger(NodeId(2), "it is of another cluster", TimePoint());
+  member.agreement.heard_stranger(NodeId(2), "it is of another cluster", TimePoint(Agreement::strangers_patience));
+  CHECK(member.log.has("member 2 disagrees: it is of another cluster"));
+  member.agreement.heard_member(NodeId(2));
+  member.agreement.heard(NodeId(3), hello(7));
+  CHECK(member.stopped.empty());
+}
+
 }  // namespace
 }  // namespace strata::net
