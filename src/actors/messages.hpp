@@ -104,7 +104,8 @@ struct RaftStatus {
     LogIndex synced;
     raft::Progress::State state = raft::Progress::State::probing;
     bool disk_full = false;
-    std::int64_t rtt_us = 0;  // of the newest answered round of heartbeats
+    std::int64_t rtt_us = 0;                           // of the newest answered round of heartbeats
+    std::optional<raft::Progress::Transfer> transfer;  // of a snapshot, in the state `snapshot`
   };
   std::vector<Peer> peers;  // of a leader
   struct Syncs {

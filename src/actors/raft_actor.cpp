@@ -440,8 +440,8 @@ void RaftActor::on(const StatusWanted& wanted) {
   if (const raft::Leader* leading = core_.leading()) {
     for (const auto& [id, progress] : leading->followers) {
       const auto round_trip = std::chrono::duration_cast<std::chrono::microseconds>(round_trips_[id]);
-      status.peers.push_back(
-          {id, progress.match_index, progress.match_synced, progress.state, progress.disk_full, round_trip.count()});
+      status.peers.push_back({id, progress.match_index, progress.match_synced, progress.state, progress.disk_full,
+                              round_trip.count(), progress.transfer});
     }
   }
   status.syncs = {syncs_.count(), syncs_.quantile_us(0.5), syncs_.quantile_us(0.99), syncs_.max_us()};

@@ -84,6 +84,15 @@ json::array members_of(const NodeFacts& node) {
   return members;
 }
 
+json::value snapshot_of(const RaftStatus::Peer& peer) {
+  if (!peer.transfer) {
+    return nullptr;
+  }
+  return {{"last_index", peer.transfer->last_included.index.value},
+          {"bytes", peer.transfer->offset},
+          {"of", peer.transfer->size ? json::value(*peer.transfer->size) : json::value(nullptr)}};
+}
+
 json::array peers_of(const RaftStatus& raft) {
   json::array peers;
   for (const RaftStatus::Peer& peer : raft.peers) {
@@ -92,7 +101,8 @@ json::array peers_of(const RaftStatus& raft) {
                      {"synced", peer.synced.value},
                      {"state", name_of(peer.state)},
                      {"disk", peer.disk_full ? "full" : "ok"},
-                     {"rtt_us", peer.rtt_us}});
+                     {"rtt_us", peer.rtt_us},
+                     {"snapshot", snapshot_of(peer)}});
   }
   return peers;
 }

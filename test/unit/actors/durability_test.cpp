@@ -323,5 +323,19 @@ TEST_CASE("STATUS tells whether a node takes part, and for whom it waits until i
   CHECK(node.status(told).at("admission") == "asking");
 }
 
+TEST_CASE("a leader's STATUS tells how much of a snapshot a follower has") {
+  Node node;
+  RaftStatus told;
+  told.peers.emplace_back();
+  CHECK(node.status(told).at("peers").at(0).at("snapshot").is_null());
+  told.peers[0].transfer.emplace();
+  told.peers[0].transfer->last_included = {LogIndex(7), Term(1)};
+  CHECK(node.status(told).at("peers").at(0).at("snapshot").at("of").is_null());  // nothing of it was read yet
+  told.peers[0].transfer->offset = 1000;
+  told.peers[0].transfer->size = 4000;
+  CHECK(node.status(told).at("peers").at(0).at("snapshot") ==
+        boost::json::object{{"last_index", 7}, {"bytes", 1000}, {"of", 4000}});
+}
+
 }  // namespace
 }  // namespace strata::actors
