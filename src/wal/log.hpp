@@ -44,6 +44,7 @@ struct LogOptions {
   ClusterId cluster;
   NodeId node;
   bool repairable = false;  // others hold the same entries: a damaged log opens with holes, which are to be repaired
+  std::uint64_t progress_every = 256 << 20;  // bytes read by opening, after which it says how far it has come
 
   // What is known of the log from elsewhere, for opening it.
   Position synced{};               // it was on stable storage up to here

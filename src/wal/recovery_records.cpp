@@ -9,7 +9,6 @@
 namespace strata::wal {
 
 static constexpr std::size_t read_chunk = 1 << 20;
-static constexpr std::uint64_t progress_every = 256 << 20;
 
 Result<void> Recovery::read_segments() {
   const std::vector<Segment>& segments = state_->segments;
@@ -144,7 +143,7 @@ Error Recovery::bad_record(const Segment& segment, const Error& reason) const {
 
 void Recovery::report_progress() {
   const std::uint64_t done = state_->recovered.bytes;
-  if (done - reported_bytes_ >= progress_every) {
+  if (done - reported_bytes_ >= state_->options.progress_every) {
     reported_bytes_ = done;
     logger_.info("log: {} of at most {} MiB read, {} records", done >> 20, total_bytes_ >> 20,
                  state_->recovered.records);

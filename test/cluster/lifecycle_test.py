@@ -152,6 +152,28 @@ class Lifecycle(ClusterTest):
         node.process.terminate()
         self.assertEqual(node.process.wait(5), 0)
 
+    def test_sighup_reads_the_fsync_interval_again_and_refuses_a_wrong_file_as_a_whole(self):
+        cluster = self.cluster(size=1, start=False)
+        node = cluster.nodes[1]
+        config = cluster.directory / "node.conf"
+        node.flags += ["--ack", "written", "--config", str(config)]
+
+        def interval_after(text):
+            config.write_text(text, encoding="ascii")
+            node.process.send_signal(signal.SIGHUP)
+
+        config.write_text("fsync-interval = 1h\n", encoding="ascii")
+        cluster.start()
+        cluster.wait_writable()
+        client = cluster.client(1)
+        client.post(b"SET", b"key", b"value", b"SYNCED")  # waits for the hour, or until the interval is shorter
+        interval_after("fsync-interval = 5ms\n")
+        self.assertEqual(client.receive(5)[1][0], b"OK")
+        self.assertEqual(cluster.status(1)["fsync_interval_us"], 5000)
+        interval_after("fsync-interval = soon\nlog-level = debug\n")
+        node.wait_for_line(r"SIGHUP: nothing was changed: .*fsync-interval")
+        self.assertEqual(cluster.status(1)["fsync_interval_us"], 5000)
+
     def test_idle_nodes_use_hardly_any_cpu(self):
         cluster = self.cluster()
         # A node that has just started still prepares its next log segment; one that spins never comes to rest.

@@ -126,6 +126,17 @@ TEST_CASE("a log whose last record is cut at any byte opens with everything befo
   }
 }
 
+TEST_CASE("reading a long log says how far it has come") {
+  Bench bench;
+  bench.fill(sample_entries(1, 200, 1, payload), 10, false);
+  bench.open();
+  CHECK_FALSE(bench.lines.has("MiB read"));
+  bench.options.progress_every = 10'000;  // records of 128 bytes
+  bench.open();
+  CHECK(bench.lines.has("log: 0 of at most 0 MiB read, 79 records"));
+  CHECK(bench.lines.has("log: 0 of at most 0 MiB read, 158 records"));
+}
+
 TEST_CASE("a torn record is zeroed to its end, counted and reported; the file is whole again") {
   Bench bench;
   bench.fill(sample_entries(1, 6, 1, payload), 6, false);
