@@ -32,8 +32,9 @@ class Snapshots(ClusterTest):
         kept = poll_until(lambda: (s := cluster.status(leader))["first"] > behind + 1 and s, 20, "the log to be released")
         self.assertGreater(kept["snapshot"], 0)
         self.assertLessEqual(kept["snapshot"], kept["applied"])
-        segments = len(list((cluster.directory / f"data{leader}").glob("wal-*.log")))
-        self.assertLess(segments, 14, "the log is kept though snapshots hold it")
+        # Of about 38. The last snapshot, and the removal of what it holds, may still be under way.
+        segments = (cluster.directory / f"data{leader}").glob
+        poll_until(lambda: len(list(segments("wal-*.log"))) < 14, 20, "the segments to go that snapshots hold")
         cluster.nodes[late].start()
         cluster.nodes[late].wait_ready()
         self.wait_equal(cluster, late, leader)
