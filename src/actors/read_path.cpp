@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::string_view no_leader_text =
     "no leader is known, or it could not be asked in time; try again, or read LOCAL";
+constexpr std::string_view recovering_text =
+    "this node is recovering, or does not take part yet (see STATUS), and no leader is known; try again, or read LOCAL";
 constexpr std::string_view not_applied_text = "this node has not applied so much of the log in time";
 constexpr std::string_view busy_text =
     "the node has as much pending as --max-pending allows, and the value has to wait for a sync; try again later";
@@ -33,7 +35,7 @@ void ReadPath::take(Admitted request, wire::GetRequest get, TimePoint wait_until
 }
 
 void ReadPath::flush() {
-  if (waiting_.empty() || !leader_known_) {
+  if (waiting_.empty() || leadership_.leader == NodeId()) {
     return;
   }
   const raft::ReadId id(++last_read_);
@@ -113,7 +115,8 @@ void ReadPath::refuse(std::vector<Get>& gets, std::string_view text) {
 
 void ReadPath::expire(TimePoint now) {
   std::erase_if(waiting_, [&](const Get& get) {
-    return refuse_if(get.wait_until <= now || get.deadline <= now, get, no_leader_text);
+    return refuse_if(get.wait_until <= now || get.deadline <= now, get,
+                     leadership_.recovering ? recovering_text : no_leader_text);
   });
   for (auto asked = asked_.begin(); asked != asked_.end();) {
     std::erase_if(asked->second, [&](const Get& get) { return refuse_if(get.deadline <= now, get, no_leader_text); });

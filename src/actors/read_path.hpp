@@ -27,7 +27,7 @@ class ReadPath {
 
   void on(const ReadsReady& ready);
   void on(const ReadsFailed& failed);
-  void on(const raft::Leadership& leadership) { leader_known_ = leadership.leader != NodeId(); }
+  void on(const raft::Leadership& leadership) { leadership_ = leadership; }
   // The state machine has moved on.
   void applied();
 
@@ -56,7 +56,7 @@ class ReadPath {
   Outbox& outbox_;
   DurableAnswers& durable_;
   RaftMailbox& raft_;
-  bool leader_known_ = false;
+  raft::Leadership leadership_;
   bool refusing_ = false;
 
   std::vector<Get> waiting_;                        // for a leader

@@ -6,6 +6,8 @@
 namespace strata::actors::set_answers {
 
 inline constexpr std::string_view no_leader = "no leader is known; not stored, try again";
+inline constexpr std::string_view no_leader_recovering =
+    "this node is recovering, or does not take part yet (see STATUS), and no leader is known; not stored, try again";
 inline constexpr std::string_view disk_full =
     "the disk is full, the leader's or a majority's: there is no room for the log; not stored, try again later";
 inline constexpr std::string_view stopping = "this node is shutting down; not stored, ask another";

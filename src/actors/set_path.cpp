@@ -134,7 +134,8 @@ void SetPath::expire(TimePoint now) {
   for (Waiting& set : waiting_) {
     if (set.wait_until <= now) {
       sometimes(Mark::set_out_of_time);
-      outbox_.not_appended(set.request, wire::ErrorCode::unavailable, set_answers::no_leader);
+      outbox_.not_appended(set.request, wire::ErrorCode::unavailable,
+                           leadership_.recovering ? set_answers::no_leader_recovering : set_answers::no_leader);
     } else {
       in_time.push_back(std::move(set));
     }

@@ -285,7 +285,7 @@ NodeId Core::leader() const {
 
 Leadership Core::leadership() const {
   const bool ready = leading() ? commit_index_ >= leading()->term_start && !leading()->transfer : leader() != NodeId(0);
-  return {role(), hard_state_.term, leader(), ready};
+  return {role(), hard_state_.term, leader(), ready, standing_ == Standing::recovering || is_silent()};
 }
 
 Output Core::finish() {

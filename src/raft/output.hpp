@@ -87,6 +87,7 @@ struct Leadership {
   NodeId leader;  // 0: unknown
   // This node leads, has committed an entry of its term and is not handing over; or it follows a known leader.
   bool ready = false;
+  bool recovering = false;  // this node may have lost what it acknowledged, and has not caught up; or it is silent
   bool operator==(const Leadership&) const = default;
 };
 

@@ -26,6 +26,20 @@ TEST_CASE("the time for a request may be shorter than the time that one waits fo
   }
 }
 
+TEST_CASE("a node that is recovering says so to who waited for a leader in vain") {
+  FrontEndHarness node(with_timeout(100ms));
+  raft::Leadership none;
+  none.recovering = true;
+  node.post(none);
+  node.set("a", "k", "v");
+  node.get("b", "k");
+  node.pass(100ms);
+  REQUIRE(node.replies.sent.size() == 2);
+  for (const wire::ClientReply& reply : node.replies.sent) {
+    CHECK(std::get<wire::ErrorReply>(reply.body).text.find("recovering") != std::string::npos);
+  }
+}
+
 TEST_CASE("a SET that waited long for a leader is answered in its own time, though it was proposed with a fresh one") {
   FrontEndHarness node(with_timeout(2s));
   node.set("old", "k", "v");
