@@ -367,26 +367,13 @@ bool Client::settle_gone(Request& request, const wire::ReplyBody& body) {
   return true;
 }
 
-// Revisions compare only within one generation: a client that learns of a new one forgets what it saw of the old.
+// Revisions compare only within one generation: a client that learns of a new one forgets what it saw of the old. Where
+// its sessions began stays as they have told it: another beginning would make new ones of them.
 void Client::lost_from(LogIndex first) {
   has_seen_what_is_lost_ = true;
   const LogIndex last(first.value - 1);
   std::erase_if(seen_, [&](const auto& seen) { return seen.second > last; });
   newest_seen_ = std::min(newest_seen_, last);
-  const auto forget = [&](std::optional<LogIndex>& since) {
-    if (since) {
-      since = std::min(*since, last);
-    }
-  };
-  for (Session& session : free_sessions_) {
-    forget(session.since);
-  }
-  for (auto& [number, request] : requests_) {
-    forget(request.session.since);
-    if (request.once) {
-      forget(request.once->once->since);
-    }
-  }
 }
 
 void Client::saw(const Bytes& key, LogIndex revision) {
