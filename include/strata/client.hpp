@@ -81,9 +81,11 @@ struct Found {
 
 // Exactly once: the cluster applies the number of a client once, however often it is sent.
 struct Once {
-  std::string client;                    // 1 to 64 bytes, this client's alone (a UUID)
-  std::uint64_t number = 1;              // from 1, higher with each new write
-  std::optional<std::uint64_t> since{};  // the greatest revision this client had seen when it began
+  std::string client;        // 1 to 64 bytes, this client's alone (a UUID)
+  std::uint64_t number = 1;  // from 1, higher with each new write
+  // The greatest revision this client had seen when it began: the same in all its writes. A server that may have
+  // forgotten the client tells it by this from a new one (stale_number).
+  std::optional<std::uint64_t> since{};
 };
 
 struct SetOptions {

@@ -1,7 +1,9 @@
 #include "actors/proposed_sets.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+#include <variant>
 
 #include "actors/set_answers.hpp"
 #include "base/assert.hpp"
@@ -129,11 +131,13 @@ wire::ReplyBody ProposedSets::reply_of(const kv::Outcome& outcome, bool durable)
     return wire::ErrorReply{wire::ErrorCode::conflict, "the key has another revision than IF says; nothing was stored",
                             conflict->revision};
   }
-  return wire::ErrorReply{
-      wire::ErrorCode::stale_number,
-      "a later number of this client was used, or its session may have been forgotten, or SINCE was "
-      "lost with power: go on with a new client name and a SINCE read now",
-      std::nullopt};
+  if (std::holds_alternative<kv::SinceNotReached>(outcome)) {
+    return wire::ErrorReply{wire::ErrorCode::unknown, std::string(set_answers::since_not_reached), std::nullopt};
+  }
+  return wire::ErrorReply{wire::ErrorCode::stale_number,
+                          "a later number of this client was used, or its session may have been forgotten: then go on "
+                          "with a new client name and a SINCE read now",
+                          std::nullopt};
 }
 
 void ProposedSets::not_appended(Batch& batch, wire::ErrorCode code, std::string_view text) {

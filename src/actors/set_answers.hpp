@@ -13,6 +13,8 @@ inline constexpr std::string_view disk_full =
 inline constexpr std::string_view stopping = "this node is shutting down; not stored, ask another";
 inline constexpr std::string_view lost_leader = "the leader was lost before the write was known to be committed";
 inline constexpr std::string_view stopped = "the node stopped before the write was known to be committed";
+inline constexpr std::string_view since_not_reached =
+    "power was lost, and with it the revision that SINCE names; repeat the write until the log has reached it again";
 inline constexpr std::string_view out_of_time = "the time ran out before the write was known to be committed";
 
 }  // namespace strata::actors::set_answers

@@ -26,6 +26,7 @@ void encode(ByteWriter& out, const Outcome& outcome) {
     out.number(static_cast<std::uint8_t>(OutcomeKind::conflict));
     out.number(conflict->revision.value);
   } else {
+    STRATA_ASSERT(std::holds_alternative<StaleNumber>(outcome));
     out.number(static_cast<std::uint8_t>(OutcomeKind::stale_number));
     out.number(std::uint64_t{0});
   }

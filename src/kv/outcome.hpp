@@ -17,11 +17,16 @@ struct Conflict {
   LogIndex revision;
   bool operator==(const Conflict&) const = default;
 };
-// A number below one already used, or a client that may have been forgotten, or that has seen what is lost.
+// A number below one already used, or a client that may have been forgotten.
 struct StaleNumber {
   bool operator==(const StaleNumber&) const = default;
 };
+// The client had seen a revision that the log had not reached here: it was lost with power. Nothing was stored by this
+// copy of the write; one that stands further on in the log may be. Never remembered.
+struct SinceNotReached {
+  bool operator==(const SinceNotReached&) const = default;
+};
 
-using Outcome = std::variant<Stored, Conflict, StaleNumber>;
+using Outcome = std::variant<Stored, Conflict, StaleNumber, SinceNotReached>;
 
 }  // namespace strata::kv

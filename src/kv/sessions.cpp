@@ -23,11 +23,12 @@ std::optional<Outcome> Sessions::look_up(const Once& once, LogIndex index) {
 
 std::optional<Outcome> Sessions::look_up_unknown(const Once& once, LogIndex index) const {
   const bool may_be_forgotten = once.since && *once.since < last_forgotten_at_;
-  const bool has_seen_what_is_lost = once.since && *once.since >= index;
   if (may_be_forgotten) {
     sometimes(Mark::session_perhaps_forgotten);
+    return StaleNumber();
   }
-  return may_be_forgotten || has_seen_what_is_lost ? std::optional<Outcome>(StaleNumber()) : std::nullopt;
+  const bool has_seen_what_is_lost = once.since && *once.since >= index;
+  return has_seen_what_is_lost ? std::optional<Outcome>(SinceNotReached()) : std::nullopt;
 }
 
 void Sessions::remember(const Once& once, LogIndex index, Outcome outcome) {

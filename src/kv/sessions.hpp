@@ -15,7 +15,7 @@
 
 namespace strata::kv {
 
-// What is remembered of a client: its newest write.
+// What is remembered of a client: its newest write. The outcome is never SinceNotReached.
 struct Session {
   Bytes client;
   std::uint64_t number = 0;
@@ -34,12 +34,14 @@ class Sessions {
   Sessions& operator=(const Sessions&) = delete;
   ~Sessions() = default;
 
-  // Looked at before anything else of a write at `index`: the first one's outcome when it is a repeat, StaleNumber when
-  // it must not be applied, nothing when it is new. Using a session makes it the most recently used.
+  // Looked at before anything else of a write at `index`: the first one's outcome when it is a repeat, StaleNumber or
+  // SinceNotReached when it must not be applied, nothing when it is new. Using a session makes it the most recently
+  // used.
   //
-  // An unknown client is new if it began after the last session was forgotten, by its `since`. One that has seen a
-  // revision which the log has not reached saw what a loss of power took, and is refused: if it were remembered here
-  // and forgotten soon, its beginning would stand behind the place of that, and a repeat would be taken for new.
+  // An unknown client is new if it began after the last session was forgotten, by its `since`, which is the same in all
+  // its writes. One that has seen a revision which the log has not reached saw what a loss of power took, and has to
+  // wait: if it were remembered here and forgotten soon, its beginning would stand behind the place of that, and a
+  // repeat would be taken for new.
   std::optional<Outcome> look_up(const Once& once, LogIndex index);
   // Remembers what became of a new write at `index`. A new session may push out the least recently used ones: no more
   // than `once.max_sessions` stay.

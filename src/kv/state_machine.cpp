@@ -44,7 +44,9 @@ Outcome StateMachine::apply(const SetCommand& command, LogIndex index) {
     return store(command, index);
   }
   if (const std::optional<Outcome> earlier = sessions_.look_up(*command.once, index)) {
-    sometimes(std::holds_alternative<StaleNumber>(*earlier) ? Mark::set_number_stale : Mark::set_repeated);
+    if (!std::holds_alternative<SinceNotReached>(*earlier)) {
+      sometimes(std::holds_alternative<StaleNumber>(*earlier) ? Mark::set_number_stale : Mark::set_repeated);
+    }
     return *earlier;
   }
   const Outcome outcome = store(command, index);

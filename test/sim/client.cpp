@@ -370,7 +370,6 @@ bool Client::settle_gone(Request& request, const wire::ReplyBody& body) {
 // Revisions compare only within one generation: a client that learns of a new one forgets what it saw of the old. Where
 // its sessions began stays as they have told it: another beginning would make new ones of them.
 void Client::lost_from(LogIndex first) {
-  has_seen_what_is_lost_ = true;
   const LogIndex last(first.value - 1);
   std::erase_if(seen_, [&](const auto& seen) { return seen.second > last; });
   newest_seen_ = std::min(newest_seen_, last);
@@ -386,8 +385,7 @@ void Client::settle_error(Request& request, const wire::ErrorReply& error) {
   request.fate = Fate::error;
   favourite_ = draw_node();
   request.stale = request.stale || error.code == wire::ErrorCode::stale_number;
-  const bool may_be_stale = surroundings_.plan.max_sessions || has_seen_what_is_lost_;
-  if (error.code == wire::ErrorCode::stale_number && !may_be_stale) {
+  if (error.code == wire::ErrorCode::stale_number && !surroundings_.plan.max_sessions) {
     judge(fmt::format("client {} is told that the number of its newest write is stale", id_));
   }
   if (says_not_applied(error.code) && !request.once) {

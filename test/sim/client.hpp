@@ -133,9 +133,8 @@ class Client {
   Number left_ = 0;  // answers up to this one are on a connection that it has left
   std::size_t succeeded_ = 0;
   std::map<Number, Request> requests_;
-  std::map<Bytes, LogIndex> seen_;      // the newest revision of a key that this client saw
-  LogIndex newest_seen_;                // of all keys
-  bool has_seen_what_is_lost_ = false;  // and a request that says so may be on its way
+  std::map<Bytes, LogIndex> seen_;  // the newest revision of a key that this client saw
+  LogIndex newest_seen_;            // of all keys
   std::vector<Session> free_sessions_;
   std::uint32_t sessions_ = 0;
   std::vector<Bytes> empty_keys_;

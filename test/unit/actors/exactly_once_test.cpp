@@ -34,6 +34,21 @@ TEST_CASE("a repeat is answered with the first one's revision, a lower number is
   CHECK(std::get<wire::ErrorReply>(node.replies.sent[2].body).code == wire::ErrorCode::stale_number);
 }
 
+TEST_CASE("a new client whose SINCE the log has not reached is answered UNKNOWN, and served when it has") {
+  FrontEndHarness node;
+  node.lead();
+  wire::SetRequest ahead = once("v");
+  ahead.once->since = LogIndex(1);
+  node.request("c", ahead);
+  node.request("c", ahead);
+  node.store_proposed(LogIndex(1));
+  REQUIRE(node.replies.sent.size() == 2);
+  const auto& first = std::get<wire::ErrorReply>(node.replies.sent[0].body);
+  CHECK(first.code == wire::ErrorCode::unknown);
+  CHECK(first.text.find("SINCE") != std::string::npos);
+  CHECK(std::get<wire::SetReply>(node.replies.sent[1].body).revision == LogIndex(2));
+}
+
 TEST_CASE("a SET whose IF does not hold is a CONFLICT that names the key's revision") {
   FrontEndHarness node;
   node.lead();
