@@ -147,7 +147,7 @@ bool run(const Campaign& campaign) {
   }
   if (!campaign.hashes) {
     print(totals, seconds(), campaign.jobs);
-    const bool all_reached = print_missed(totals.reached);
+    const bool all_reached = print_missed(totals.reached) && totals.losing_seeds > 0;
     good = good && (all_reached || !campaign.all_reached);
   }
   return good;

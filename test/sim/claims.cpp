@@ -51,14 +51,6 @@ void Claims::look_at_marks(NodeId node, const raft::Core& core) {
   }
 }
 
-Survives Claims::survives(NodeId node, EntryId entry) {
-  LogImage& synced = nodes_[node.value].disk->synced;
-  if (synced.holds_in_log(entry.index, entry.term)) {
-    return Survives::in_log;
-  }
-  return synced.holds(entry.index, entry.term) ? Survives::in_snapshot : Survives::not_at_all;
-}
-
 void Claims::look_at_snapshot(NodeId node, EntryId snapshot) {
   Node& known = nodes_[node.value];
   if (snapshot == known.snapshot) {

@@ -37,7 +37,12 @@ class Claims {
   void answered(NodeId node, LogIndex revision, Durability durability);
   // It has answered a GET with SYNCED.
   void read_synced(NodeId node, LogIndex revision);
-  Survives survives(NodeId node, EntryId entry);
+  // A loss of power of the node leaves the entry in its log.
+  bool is_synced_in_log(NodeId node, EntryId entry) {
+    return nodes_[node.value].disk->synced.holds_in_log(entry.index, entry.term);
+  }
+  // And in its snapshots everything up to this.
+  LogIndex newest_whole_snapshot(NodeId node) const { return nodes_[node.value].disk->synced.newest_whole_snapshot(); }
 
  private:
   struct Disk {

@@ -67,6 +67,16 @@ void LogImage::look_for_snapshots() {
   }
 }
 
+LogIndex LogImage::newest_whole_snapshot() const {
+  LogIndex newest;
+  for (const std::string& name : disk_->names_in(data_directory, durable_)) {
+    if (wal::snapshot_index(name)) {
+      newest = std::max(newest, whole_snapshot(std::string(data_directory) + "/" + name).value_or(EntryId()).index);
+    }
+  }
+  return newest;
+}
+
 std::optional<EntryId> LogImage::whole_snapshot(const std::string& path) const {
   test::MemoryFiles copy;
   copy_file(*disk_, durable_, path, copy);

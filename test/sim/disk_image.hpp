@@ -31,6 +31,8 @@ class LogImage {
   bool holds_in_log(LogIndex index, Term term);
   // There is a whole snapshot that reaches up to this entry, or a newer one has taken its place.
   bool holds_snapshot(EntryId last_included);
+  // As the disk is now, whatever was found there before; 0: there is none.
+  LogIndex newest_whole_snapshot() const;
 
   // The process has begun anew: what it sees is what `durable` holds, and more perhaps.
   void begin_with(const LogImage& durable);

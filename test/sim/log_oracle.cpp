@@ -151,15 +151,14 @@ void LogOracle::forget_from(LogIndex first) {
   committed_.resize(first.value - 1);
 }
 
-void LogOracle::lost_power(NodeId node, const std::function<Survives(EntryId)>& survives) {
+void LogOracle::lost_power(NodeId node, LogIndex in_snapshot, const std::function<bool(EntryId)>& is_in_log) {
   const std::vector<Term>& log = logs_[node.value];
   for (std::size_t last = log.size(); last > 0; --last) {
     const EntryId entry{LogIndex(last), log[last - 1]};
-    const Survives how = survives(entry);
-    if (how == Survives::in_log) {
+    if (is_in_log(entry)) {
       return;
     }
-    if (how == Survives::in_snapshot && entry.index > decayed_[node.value]) {
+    if (entry.index <= in_snapshot) {
       saved_[node.value].push_back(entry);
     } else {
       losses_.may_have_taken(node, entry);
@@ -167,10 +166,9 @@ void LogOracle::lost_power(NodeId node, const std::function<Survives(EntryId)>& 
   }
 }
 
-void LogOracle::snapshot_decays(NodeId node, LogIndex last) {
-  decayed_[node.value] = std::max(decayed_[node.value], last);
+void LogOracle::snapshot_decays(NodeId node, LogIndex in_snapshot) {
   for (const EntryId& entry : saved_[node.value]) {
-    if (entry.index <= last) {
+    if (entry.index > in_snapshot) {
       losses_.may_have_taken(node, entry);
     }
   }

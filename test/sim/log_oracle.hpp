@@ -34,10 +34,12 @@ class LogOracle {
   // It has become a leader. What it lacks of what was committed must be such as losses of power may cost: then it is
   // gone, from the index on that is returned, and committed no more.
   std::optional<LogIndex> elected(NodeId node, const raft::Core& core);
-  // The node's machine loses power at `written`.
-  void lost_power(NodeId node, const std::function<Survives(EntryId)>& survives);
-  // The node's snapshot up to `last` decays. What only that saved from a loss of power has gone with the power.
-  void snapshot_decays(NodeId node, LogIndex last);
+  // The node's machine loses power at `written`. `is_in_log` says of an entry, and of all before, that the log was
+  // synced so far; the snapshots hold all up to `in_snapshot`.
+  void lost_power(NodeId node, LogIndex in_snapshot, const std::function<bool(EntryId)>& is_in_log);
+  // A snapshot of the node has decayed, those that are whole hold all up to `in_snapshot`. What only the other saved
+  // from a loss of power has gone with the power.
+  void snapshot_decays(NodeId node, LogIndex in_snapshot);
   // Its disk is lost, with all that its log held.
   void lost_disk(NodeId node);
   // The node knows this one to be committed; its log holds it.
@@ -89,7 +91,6 @@ class LogOracle {
   std::array<std::vector<Term>, max_nodes + 1> logs_;      // by node; the terms from index 1 on
   std::array<std::set<LogIndex>, max_nodes + 1> missing_;  // by node; with terms of 0 as long as they are not known
   std::array<LogIndex, max_nodes + 1> bases_{};            // of these logs: what a snapshot has replaced
-  std::array<LogIndex, max_nodes + 1> decayed_{};          // by node: the newest snapshot that has decayed
   std::array<std::vector<EntryId>, max_nodes + 1> saved_;  // by node: by a snapshot, from a loss of power
   std::vector<std::vector<Content>> contents_;             // from index 1 on
   std::vector<Committed> committed_;                       // from index 1 on

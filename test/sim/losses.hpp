@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <set>
 #include <utility>
 
@@ -15,9 +14,6 @@
 #include "sim/network.hpp"
 
 namespace strata::sim {
-
-// Whether a loss of power leaves an entry that a node holds.
-enum class Survives : std::uint8_t { not_at_all, in_snapshot, in_log };
 
 class Losses {
  public:

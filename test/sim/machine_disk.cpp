@@ -121,8 +121,8 @@ void Machine::rot() {
   const std::uint64_t bit = disk_random_.below(bits);
   surroundings_.trace.text(id_, fmt::format("bit {} of byte {} of {} is flipped", bit, offset, path));
   disk_.rot(path, offset, static_cast<unsigned>(bit));
-  if (const auto last = wal::snapshot_index(path.substr(path.rfind('/') + 1))) {
-    surroundings_.oracles.snapshot_decays(id_, *last);
+  if (wal::snapshot_index(path.substr(path.rfind('/') + 1))) {
+    surroundings_.oracles.snapshot_decays(id_);
   }
 }
 

@@ -108,8 +108,10 @@ void add_options(CLI::App& app, Command& command) {
   app.add_flag("--list-faults", command.list_faults, "List the faults");
   app.footer("Faults (each seed draws which of them it makes, and how often):\n" + list_of_faults());
   app.add_flag("--trace", command.campaign.trace, "Print what happens, one event a line");
-  app.add_flag("--all-reached", command.campaign.all_reached,
-               "Fail unless every rare place in the code was reached by some seed");
+  app.add_flag(
+      "--all-reached", command.campaign.all_reached,
+      "Fail unless every rare place in the code was reached by some seed, and some seed lost what the power of "
+      "all its holders took");
   app.add_flag("--hashes", command.campaign.hashes,
                "Print each seed with the hash of its trace, to compare two builds");
   seed->excludes(seeds)->excludes(minutes);

@@ -133,7 +133,8 @@ void Oracles::forget_from(LogIndex first) {
 }
 
 void Oracles::loses_power_at_written(NodeId node) {
-  logs_.lost_power(node, [this, node](EntryId entry) { return claims_.survives(node, entry); });
+  logs_.lost_power(node, claims_.newest_whole_snapshot(node),
+                   [this, node](EntryId entry) { return claims_.is_synced_in_log(node, entry); });
 }
 
 void Oracles::loses_disk(NodeId node) {

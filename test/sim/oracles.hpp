@@ -43,8 +43,8 @@ class Oracles {
   void stepped(NodeId node, const actors::NodeActors& actors);
   // The node's machine is about to lose power, and its cluster runs at `written`.
   void loses_power_at_written(NodeId node);
-  // Its snapshot up to `last` decays.
-  void snapshot_decays(NodeId node, LogIndex last) { logs_.snapshot_decays(node, last); }
+  // A snapshot of the node has decayed.
+  void snapshot_decays(NodeId node) { logs_.snapshot_decays(node, claims_.newest_whole_snapshot(node)); }
   // Its disk is about to become empty. What it has told stays true, and that it has voted.
   void loses_disk(NodeId node);
   // Or an old one of its own, of which all others have recorded a later start: nobody is to hear what it says then.
