@@ -11,7 +11,7 @@ bool Agreement::heard(NodeId from, const wire::Hello& hello) {
 }
 
 void Agreement::heard_stranger(NodeId member, const std::string& difference, TimePoint now) {
-  if (heard_.contains(member)) {
+  if (knows_member_) {
     return;
   }
   const TimePoint since = strangers_.try_emplace(member, now).first->second;
@@ -20,9 +20,9 @@ void Agreement::heard_stranger(NodeId member, const std::string& difference, Tim
   }
 }
 
-void Agreement::heard_member(NodeId member) {
-  if (heard_.insert(member).second && strangers_.erase(member) > 0) {
-    differences_.erase(member);
+void Agreement::knows_member() {
+  if (!std::exchange(knows_member_, true)) {
+    differences_.clear();  // all of strangers: a member's own is heard after this
   }
 }
 

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -19,9 +18,8 @@ namespace strata::net {
 
 class Agreement {
  public:
-  // How long somebody of another cluster must have spoken under a member's id, while nothing was heard of that member,
-  // before this counts as its disagreement. Longer than it takes to be heard by a member that runs: a node that starts
-  // anew is not stopped by a strange cluster that is pointed at its own.
+  // How long somebody of another cluster must have spoken under a member's id before this counts as its disagreement.
+  // Longer than it takes to be heard by a member that runs.
   static constexpr Duration strangers_patience = std::chrono::seconds(3);
 
   // `members`: of the whole cluster, this node included. `stop` is called once at most, from heard() or
@@ -33,10 +31,12 @@ class Agreement {
   // next hello: of the two, one may be about to stop, and the other is to know why.
   bool heard(NodeId from, const wire::Hello& hello);
 
-  // A message for this node under the id of another member, but of another cluster; `difference` says so.
+  // A message for this node under the id of another member, but of another cluster; `difference` says so. It counts as
+  // long as nothing is known of any member: a node that has found its cluster is not stopped by a strange one that is
+  // wrongly pointed at it.
   void heard_stranger(NodeId member, const std::string& difference, TimePoint now);
-  // Any message of the member itself: whoever else uses its id in this life of the node is no concern of the cluster's.
-  void heard_member(NodeId member);
+  // A message of a member itself, or one is known from an earlier life.
+  void knows_member();
 
  private:
   bool learn(NodeId member, std::string difference);
@@ -48,8 +48,8 @@ class Agreement {
   Logger& logger_;
   std::function<void(const Error&)> stop_;
   std::map<NodeId, std::string> differences_;  // of those who differ
-  std::set<NodeId> heard_;                     // in this life
-  std::map<NodeId, TimePoint> strangers_;      // who spoke under the id of a member, since when
+  bool knows_member_ = false;
+  std::map<NodeId, TimePoint> strangers_;  // who spoke under the id of a member, since when
   bool stopped_ = false;
 };
 

@@ -138,6 +138,9 @@ void PeerTransport::start(const Start& self, const std::vector<KnownMember>& kno
     ids.push_back(id);
   }
   own_nonce_ = self.nonce;
+  if (!known.empty()) {
+    agreement_.knows_member();
+  }
   gate_.emplace(options_.cluster, options_.self, self, ids, known);
   raft_ = &raft;
   front_end_ = &front_end;
@@ -288,7 +291,7 @@ void PeerTransport::take_frame(wire::PeerFrame frame) {
 
 void PeerTransport::heard(NodeId from) {
   ++counters_.received;
-  agreement_.heard_member(from);
+  agreement_.knows_member();
   Peer& peer = peers_.at(from);
   peer.heard = monotonic_now();
   if (std::exchange(peer.silent, false)) {

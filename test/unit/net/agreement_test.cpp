@@ -85,21 +85,27 @@ TEST_CASE("a node whose members are all of another cluster stops when that has l
   CHECK(member.stopped[0].find("member 3: it is of another cluster") != std::string::npos);
 }
 
-TEST_CASE("a strange cluster that uses the members' ids does not stop a node that hears one of its own") {
+TEST_CASE("a strange cluster that uses the members' ids does not stop a node that knows one of its own") {
   OfAnotherCluster member;
-  member.hears_strangers(Duration::zero());
-  member.agreement.heard_member(NodeId(2));
+  SUBCASE("from the begin on") {
+    member.agreement.knows_member();
+    member.hears_strangers(Duration::zero());
+  }
+  SUBCASE("a little later") {
+    member.hears_strangers(Duration::zero());
+    member.agreement.knows_member();
+  }
   member.hears_strangers(Agreement::strangers_patience);
-  CHECK(member.log.has("member 3 disagrees: it is of another cluster"));
+  CHECK_FALSE(member.log.has("disagrees"));
   CHECK(member.stopped.empty());
 }
 
-TEST_CASE("a member that is heard late counts no longer as one of another cluster") {
+TEST_CASE("what strangers said counts no longer when a member is heard") {
   OfAnotherCluster member;
   member.agreement.heard_stranger(NodeId(2), "it is of another cluster", TimePoint());
   member.agreement.heard_stranger(NodeId(2), "it is of another cluster", TimePoint(Agreement::strangers_patience));
   CHECK(member.log.has("member 2 disagrees: it is of another cluster"));
-  member.agreement.heard_member(NodeId(2));
+  member.agreement.knows_member();
   member.agreement.heard(NodeId(3), hello(7));
   CHECK(member.stopped.empty());
 }
