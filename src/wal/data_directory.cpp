@@ -158,13 +158,13 @@ void say(const DataDirectory& opened, Logger& logger) {
         "rejoining: what this node had promised is lost; it is silent until all other members have answered");
   } else if (standing == Standing::recovering) {
     logger.warning(
-        "recovering: the machine lost power, or the log's disk failed, and the last run had acknowledged what "
-        "was not synced; it votes with a flag until it has caught up with a leader");
+        "recovering: {}; it may lack what it acknowledged, and votes with a flag until it has caught up with a leader",
+        opened.doubt);
   } else if (standing == Standing::abstaining) {
     logger.warning(
-        "the last run did not end cleanly, and its disk has failed, or its kernel is gone and the end of the log was "
-        "torn; all that it acknowledged was synced. It does not vote for three seconds, or until it has caught up with "
-        "a leader");
+        "abstaining: {}; all that it acknowledged was synced, but the last batch may be torn. It does not vote for "
+        "three seconds, or until it has caught up with a leader",
+        opened.doubt);
   }
 }
 
@@ -257,6 +257,9 @@ Result<DataDirectory> open_data_directory(FileSystem& files, const LogOptions& o
   opened.marker = std::make_unique<RunMarker>(files, run, options.directory, name);
   const bool rejoins = opened.metadata->current().admission == Admission::rejoining;
   opened.standing = rejoins ? Standing::recovering : standing_after(opened.metadata->current(), run, *opened.marker);
+  if (opened.standing != Standing::sound) {
+    opened.doubt = why_not_sound(opened.metadata->current(), run, *opened.marker);
+  }
   if (auto content = open_content(opened, files, options, logger, run, name); !content) {
     // What could not be synced now, the next start would be shown all the same.
     if (content.error().kind == ErrorKind::io || content.error().kind == ErrorKind::no_space) {

@@ -26,6 +26,7 @@ struct DataDirectory {
   std::unique_ptr<Log> log;             // joins the newest snapshot
   std::unique_ptr<RunMarker> marker;    // left for this run
   Standing standing = Standing::sound;  // recovering, also when the log is damaged
+  std::string doubt;                    // why the run before leaves it not sound, if so (why_not_sound)
 };
 
 // Creates the directory when it is missing, locks it (in_use: another process has it), checks that it belongs to this

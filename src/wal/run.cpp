@@ -108,6 +108,25 @@ Standing standing_after(const Metadata& last, const RunOptions& options, const R
   return last.run.ack == Durability::written ? Standing::recovering : Standing::abstaining;
 }
 
+std::string why_not_sound(const Metadata& last, const RunOptions& options, const RunMarker& marker) {
+  if (last.run.recovering) {
+    return "it was recovering when it ended, and had not caught up";
+  }
+  if (options.boot_id.empty() || last.run.boot_id.empty()) {
+    return "it did not end cleanly, and whether the same kernel runs now is not known";
+  }
+  if (options.boot_id != last.run.boot_id) {
+    return "the machine lost power, or was started anew, and the last run had not ended cleanly";
+  }
+  if (options.run_directory.empty()) {
+    return "it did not end cleanly, and there is no run directory for the mark of a running node";
+  }
+  return fmt::format(
+      "it did not end cleanly, and {} does not vouch for the last run: the log's disk has failed, the data directory "
+      "was unmounted or put back, or the run directory was emptied",
+      marker.path());
+}
+
 bool kernel_is_doubtful(Standing standing, const Metadata& last, const RunOptions& options) {
   const bool known_to_be_another =
       !options.boot_id.empty() && !last.run.boot_id.empty() && last.run.boot_id != options.boot_id;

@@ -61,6 +61,9 @@ class RunMarker {
 // What a node is when it starts after the run that saved `last`.
 Standing standing_after(const Metadata& last, const RunOptions& options, const RunMarker& marker);
 
+// Why it is not sound, for the log, as a clause. Of a node that is not, before anything of the last run is replaced.
+std::string why_not_sound(const Metadata& last, const RunOptions& options, const RunMarker& marker);
+
 // Whether the kernel that runs now may be one that has seen a sync of that run fail, and so show what is not on the
 // disk.
 bool kernel_is_doubtful(Standing standing, const Metadata& last, const RunOptions& options);

@@ -186,6 +186,25 @@ TEST_CASE("rule 6: a directory of which is known that it was put back is not ope
   CHECK(durable_incarnation(bench) == before);
 }
 
+TEST_CASE("a start that is recovering says why, as far as it can tell") {
+  const auto says = [](std::string_view boot_id, std::string_view why, const auto& end) {
+    Bench bench;
+    CHECK(standing_at_next_start(bench, Durability::written, std::string(boot_id), end) == Standing::recovering);
+    CAPTURE(why);
+    CHECK(bench.lines.has(fmt::format("recovering: {}", why)));
+  };
+  const auto killed = [](DataDirectory& /*directory*/) {};
+  says("b", "the machine lost power, or was started anew", killed);
+  says("", "it did not end cleanly, and whether the same kernel runs now is not known", killed);
+  says("a", "it did not end cleanly, and run/0000000000000001.run does not vouch for the last run",
+       [](DataDirectory& directory) { REQUIRE(directory.marker->remove()); });
+  says("a", "it was recovering when it ended, and had not caught up", [](DataDirectory& directory) {
+    Metadata recovering = directory.metadata->current();
+    recovering.run.recovering = true;
+    REQUIRE(directory.metadata->save(recovering));
+  });
+}
+
 TEST_CASE("rule 2: as long as the kernel lives, a node that was killed has lost nothing") {
   Bench bench;
   CHECK(standing_at_next_start(bench, Durability::written, "a") == Standing::sound);
