@@ -169,10 +169,12 @@ void FrontEnd::on(InstallState& install) {
 // lies between the two is too much by itself, and the next entry is enough.
 void FrontEnd::begin_snapshot_if_due() {
   const std::size_t bound = options_.snapshot_log_size;
-  const bool due = log_bytes_ >= bound / 2 || (log_bytes_ > 0 && between_snapshots_ + log_bytes_ > bound);
-  if (bound == 0 || !due || state_.capture() || piece_out_ || finish_by_) {
+  const bool has_grown = log_bytes_ >= bound / 2 || (log_bytes_ > 0 && between_snapshots_ + log_bytes_ > bound);
+  const bool due = snapshot_wanted_ || (bound > 0 && has_grown);
+  if (!due || state_.capture() || piece_out_ || finish_by_) {
     return;
   }
+  snapshot_wanted_ = false;
   between_snapshots_ = std::exchange(log_bytes_, 0);
   captured_bytes_ = 0;
   captured_ = {state_.applied(), applied_term_};
@@ -218,6 +220,11 @@ void FrontEnd::on(const CaptureFailed&) {
   piece_out_ = false;
   between_snapshots_ = 0;  // the disk has no room: not to be tried again with the next entry
   state_.end_capture();
+}
+
+void FrontEnd::on(const SnapshotWanted&) {
+  snapshot_wanted_ = true;
+  begin_snapshot_if_due();
 }
 
 void FrontEnd::on(const raft::ProposalsAppended& appended) {

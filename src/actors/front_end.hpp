@@ -65,6 +65,7 @@ class FrontEnd {
   void on(const PieceStored& stored);
   void on(const NextPiece& next);
   void on(const CaptureFailed& failed);
+  void on(const SnapshotWanted& wanted);
   void on(const raft::ProposalsAppended& appended);
   void on(const raft::ProposalsRefused& refused);
   void on(const ReadsReady& ready);
@@ -115,6 +116,7 @@ class FrontEnd {
   EntryId captured_;                   // what is being captured reaches up to here
   std::size_t captured_bytes_ = 0;     // of it so far
   bool piece_out_ = false;             // the keeper has a piece that it has not stored yet
+  bool snapshot_wanted_ = false;       // in the place of one that cannot be read
   TimePoint piece_begun_;              // when that one, or the last, began to be encoded
   std::unique_ptr<Alarm> piece_alarm_;
 };

@@ -76,6 +76,9 @@ struct PieceStored {};
 struct NextPiece {};
 // The capture came to nothing, for want of space; the next one is due as if this had been taken.
 struct CaptureFailed {};
+// From the snapshot keeper: one cannot be read any more. Another is to take its place at once, however little was
+// applied since: a follower may wait for it.
+struct SnapshotWanted {};
 struct ReadsReady {
   std::vector<raft::ReadReady> reads;
 };
@@ -116,10 +119,10 @@ struct RaftStatus {
   } syncs;
 };
 
-using FrontEndMessage =
-    std::variant<ClientRequests, ReplyBacklog, ForwardedFrom, ForwardAnswersFrom, HelloFrom, Committed, DurableUpTo,
-                 InstallState, PieceStored, NextPiece, CaptureFailed, raft::ProposalsAppended, raft::ProposalsRefused,
-                 ReadsReady, ReadsFailed, raft::Leadership, RaftStatus, SetFsyncInterval, Tick, Finish>;
+using FrontEndMessage = std::variant<ClientRequests, ReplyBacklog, ForwardedFrom, ForwardAnswersFrom, HelloFrom,
+                                     Committed, DurableUpTo, InstallState, PieceStored, NextPiece, CaptureFailed,
+                                     SnapshotWanted, raft::ProposalsAppended, raft::ProposalsRefused, ReadsReady,
+                                     ReadsFailed, raft::Leadership, RaftStatus, SetFsyncInterval, Tick, Finish>;
 
 // ---- To Raft ----
 

@@ -402,6 +402,10 @@ void RaftActor::log_generation() {
 }
 
 void RaftActor::log_leadership(const raft::Leadership& now) {
+  leadership_.recovering = now.recovering;
+  if (now == leadership_) {
+    return;  // nobody leads who did not
+  }
   if (now.role == raft::Role::leader) {
     const bool served = leadership_.role == raft::Role::leader && leadership_.ready;
     const std::string_view not_ready = served ? "hands over the leadership" : "won the election";

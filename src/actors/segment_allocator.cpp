@@ -30,7 +30,7 @@ boost::asio::awaitable<void> SegmentAllocator::run() {
 }
 
 void SegmentAllocator::on(const PrepareSpare& wanted) {
-  if (rarely(RareWay::spare_cannot_be_made)) {
+  if (poisoned_ || rarely(RareWay::spare_cannot_be_made)) {
     wal_.post_owed(SpareReady{}, 0);
     return;
   }
@@ -40,6 +40,8 @@ void SegmentAllocator::on(const PrepareSpare& wanted) {
     ready.spare = std::move(*prepared);
   } else if (prepared.error().kind == ErrorKind::no_space) {
     ready.no_room = true;
+  } else if (prepared.error().kind == ErrorKind::io) {
+    poison(prepared.error());
   } else {
     // Not yet a failure: the writer tries again itself when it needs the segment, and reports what it meets.
     logger_.warning("log segment {} could not be prepared ahead: {}", wanted.sequence, prepared.error().text);
@@ -52,9 +54,13 @@ void SegmentAllocator::on(const RemoveSegments& released) {
     return;
   }
   if (auto removed = wal::remove_segments(files_, options_.directory, released.paths); !removed) {
-    poisoned_ = true;
-    on_disk_failure_(removed.error());
+    poison(removed.error());
   }
+}
+
+void SegmentAllocator::poison(const Error& error) {
+  poisoned_ = true;
+  on_disk_failure_(error);
 }
 
 }  // namespace strata::actors

@@ -22,6 +22,7 @@ class SegmentAllocator {
  private:
   void on(const PrepareSpare& wanted);
   void on(const RemoveSegments& released);
+  void poison(const Error& error);
 
   wal::FileSystem& files_;
   wal::LogOptions options_;
@@ -29,7 +30,9 @@ class SegmentAllocator {
   AllocatorMailbox& mailbox_;
   WalMailbox& wal_;
   std::function<void(const Error&)> on_disk_failure_;
-  bool poisoned_ = false;  // a segment stays: if a later one went, the log would have a hole
+  // The disk has failed: nothing is asked of it any more. (If a segment stayed and a later one went, the log would have
+  // a hole.)
+  bool poisoned_ = false;
 };
 
 }  // namespace strata::actors

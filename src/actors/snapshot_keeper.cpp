@@ -162,10 +162,19 @@ void SnapshotKeeper::on(const raft::ReadSnapshot& wanted) {
   if (!part) {
     readers_.erase(wanted.peer);
     logger_.warning("a snapshot cannot be sent to node {}: {}", wanted.peer, part.error().text);
+    replace_if_damaged(wanted.last_included, part.error());
     part = raft::SnapshotRead{wanted.peer, wanted.last_included, wanted.offset, {}, 0};
   }
   const std::size_t bytes = part->data.size();
   raft_.post_owed(std::move(*part), bytes);
+}
+
+// The log before it may be gone, so on a cluster that is at rest nobody could catch up any more.
+void SnapshotKeeper::replace_if_damaged(EntryId last_included, const Error& error) {
+  const bool is_damaged = error.kind == ErrorKind::damaged || error.kind == ErrorKind::io;
+  if (is_damaged && store_->leave_out(last_included)) {
+    front_end_.post_owed(SnapshotWanted(), 0);
+  }
 }
 
 Result<raft::SnapshotRead> SnapshotKeeper::read(const raft::ReadSnapshot& wanted) {

@@ -41,6 +41,7 @@ class SnapshotKeeper {
   Result<void> store(const raft::StoreSnapshot& part);
   Result<void> finish_incoming();
   Result<raft::SnapshotRead> read(const raft::ReadSnapshot& wanted);
+  void replace_if_damaged(EntryId last_included, const Error& error);
   void release_log();
   void give_up(const Error& error, const char* what);
 

@@ -331,6 +331,7 @@ Result<std::unique_ptr<SnapshotWriter>> SnapshotStore::begin(EntryId last_includ
 
 Result<void> SnapshotStore::add(SnapshotFile file) {
   std::erase_if(kept_, [&](const SnapshotFile& other) { return other.path == file.path; });
+  std::erase(older_, file.path);  // it has taken the place of one that was left out
   kept_.push_back(std::move(file));
   std::sort(kept_.begin(), kept_.end(), [](const SnapshotFile& one, const SnapshotFile& other) {
     return one.last_included.index > other.last_included.index;
@@ -340,6 +341,16 @@ Result<void> SnapshotStore::add(SnapshotFile file) {
     kept_.pop_back();
   }
   return remove_older();
+}
+
+bool SnapshotStore::leave_out(EntryId last_included) {
+  const auto found = std::ranges::find(kept_, last_included, &SnapshotFile::last_included);
+  if (found == kept_.end()) {
+    return false;
+  }
+  older_.push_back(found->path);
+  kept_.erase(found);
+  return true;
 }
 
 // What cannot be removed is left to the next start. What is gone already was taken away by hand.

@@ -108,6 +108,8 @@ class SnapshotStore {
   // Takes in what a writer has finished, and removes what is older than the two newest: also what a crash, or the
   // loss of a removal with the power, left of earlier ones.
   Result<void> add(SnapshotFile file);
+  // It cannot be read any more: as open() would have done. The next add() removes it. False: it is not kept any more.
+  bool leave_out(EntryId last_included);
   // The snapshot that reaches up to this entry. not_found: it is not there any more. Can be read to its end though it
   // is removed meanwhile.
   Result<std::unique_ptr<SnapshotReader>> read(EntryId last_included);

@@ -70,6 +70,17 @@ TEST_CASE_FIXTURE(Fixture, "the log of a large batch goes with the next entry: t
   CHECK_FALSE(begun());
 }
 
+TEST_CASE_FIXTURE(Fixture, "one that is wanted begins at once, though nothing was applied since the one before") {
+  commit_bytes(560);
+  CHECK((begun() == LogIndex(1)));
+  post(SnapshotWanted());
+  CHECK_FALSE(begun());  // one at a time
+  stored();
+  CHECK((begun() == LogIndex(1)));
+  stored();
+  CHECK_FALSE(begun());
+}
+
 TEST_CASE("what lay between the snapshots and behind them at the start counts as if it had been applied since") {
   const auto begins_with_next = [](std::size_t between, std::size_t replayed) {
     Fixture started(with_bound(between, replayed));

@@ -38,6 +38,10 @@ struct Harness {
     context.restart();
     context.poll();
   }
+  void prepare(std::uint32_t sequence) {
+    mailbox.post_owed(PrepareSpare{sequence}, 0);
+    run();
+  }
   void remove(std::vector<std::string> paths) {
     mailbox.post_owed(RemoveSegments{std::move(paths)}, 0);
     run();
@@ -69,6 +73,34 @@ TEST_CASE("behind a segment that could not be removed none is: the log would hav
   for (const char* path : {"data/1", "data/2", "data/3"}) {
     CHECK(harness.files.exists(path));
   }
+}
+
+TEST_CASE("a disk that fails while a segment is prepared has failed, and is not tried again") {
+  Harness harness;
+  int calls = 0;
+  harness.files.set_fault([&](const FileCall& call) -> std::optional<Error> {
+    if (call.operation != FileOperation::sync) {
+      return std::nullopt;
+    }
+    ++calls;
+    return Error{ErrorKind::io, "refused"};
+  });
+  harness.prepare(2);
+  harness.prepare(2);
+  CHECK(harness.failures == 1);
+  CHECK(calls == 1);
+  CHECK_FALSE(harness.lines.has("could not be prepared ahead"));
+}
+
+TEST_CASE("a segment for which a right is missing is left to the writer") {
+  Harness harness;
+  harness.files.set_fault([&](const FileCall& call) {
+    const bool refused = call.operation == FileOperation::create;
+    return refused ? std::optional(Error{ErrorKind::unavailable, "refused"}) : std::nullopt;
+  });
+  harness.prepare(2);
+  CHECK(harness.failures == 0);
+  CHECK(harness.lines.has("log segment 2 could not be prepared ahead: refused"));
 }
 
 TEST_CASE("what was released goes, the oldest first") {

@@ -212,6 +212,25 @@ TEST_CASE("a snapshot that came back, or whose removal a crash prevented, goes w
   CHECK((bench.open()->kept().size() == 2));
 }
 
+TEST_CASE("a snapshot that is left out goes with the next one, unless that takes its place") {
+  Bench bench;
+  const auto store = bench.open();
+  for (const EntryId next : {at(7, 2), at(9, 2)}) {
+    REQUIRE(take(*store, next));
+  }
+  CHECK(store->leave_out(at(9, 2)));
+  CHECK_FALSE(store->leave_out(at(9, 2)));
+  CHECK(store->newest() == at(7, 2));
+  REQUIRE(take(*store, at(9, 2)));
+  CHECK(store->newest() == at(9, 2));
+  CHECK(store->released() == LogIndex(7));
+  CHECK(bench.files.exists("data/snapshot-00000000000000000009.snap"));
+  CHECK(store->leave_out(at(9, 2)));
+  REQUIRE(take(*store, at(12, 3)));
+  CHECK(store->released() == LogIndex(7));
+  CHECK_FALSE(bench.files.exists("data/snapshot-00000000000000000009.snap"));
+}
+
 TEST_CASE("the oldest snapshot loses its name before its room is given back in steps, unless somebody reads it") {
   Bench bench;
   const auto store = bench.open();
