@@ -16,7 +16,8 @@ std::string words(const raft::RequestVote& request) {
 }
 
 std::string words(const raft::RequestVoteResponse& response) {
-  return fmt::format("vote {} in term {}", response.vote_granted ? "granted" : "refused", response.term);
+  return fmt::format("vote {} in term {}{}", response.vote_granted ? "granted" : "refused", response.term,
+                     response.flagged ? ", flagged" : "");
 }
 
 std::string words(const raft::AppendEntries& request) {
@@ -113,9 +114,9 @@ std::string describe(const Machine& machine) {
   for (const Slot& slot : machine.log()) {
     log += fmt::format("{}{}", log.empty() ? "" : " ", slot.term);
   }
-  return fmt::format("  -> {} in term {}, vote {}, terms of the log [{}], written {}, synced {}, commit {}", role,
+  return fmt::format("  -> {} in term {}, vote {}, terms of the log [{}], written {}, synced {}, commit {}{}", role,
                      core.hard_state().term, core.hard_state().vote, log, core.written(), core.synced(),
-                     core.commit_index());
+                     core.commit_index(), core.standing() == Standing::recovering ? ", recovering" : "");
 }
 
 }  // namespace strata::exhaustive

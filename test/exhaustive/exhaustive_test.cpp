@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "exhaustive/machine.hpp"
 #include "exhaustive/scopes.hpp"
 #include "exhaustive/search.hpp"
 
@@ -100,6 +101,40 @@ TEST_CASE("a search may start in Figure 8") {
   CHECK(nodes[0].find("leads in term 3, vote 1, terms of the log [1 3]") != std::string::npos);
   CHECK(nodes[1].find("in term 3, vote 0, terms of the log [2]") != std::string::npos);
   CHECK(nodes[2].find("in term 3, vote 1, terms of the log []") != std::string::npos);
+}
+
+TEST_CASE("a search may start with an acknowledged entry that nobody has synced") {
+  const std::vector<std::string> nodes = Search(*find_scope("unsynced"), false).first_state();
+  REQUIRE(nodes.size() == 3);
+  CHECK(nodes[0].find("leads in term 1, vote 1, terms of the log [1], written 0, synced 0, commit 0") !=
+        std::string::npos);
+  CHECK(nodes[1].find("in term 1, vote 1, terms of the log []") != std::string::npos);
+  CHECK(nodes[2].find("follows 1 in term 1, vote 1, terms of the log [1], written 1, synced 0") != std::string::npos);
+}
+
+TEST_CASE("a search may start with a candidate that is recovering, and has not synced its log") {
+  const Scope& scope = *find_scope("level_raised");
+  const std::vector<std::string> nodes = Search(scope, false).first_state();
+  REQUIRE(nodes.size() == 3);
+  CHECK(nodes[0].find("leads in term 1, vote 1, terms of the log [1], written 1, synced 1, commit 1") !=
+        std::string::npos);
+  CHECK(nodes[1].find("in term 1, vote 1, terms of the log []") != std::string::npos);
+  CHECK(nodes[2].find("candidate in term 2, vote 3, terms of the log [1], written 1, synced 0, commit 0, recovering") !=
+        std::string::npos);
+}
+
+TEST_CASE("what a loss of power takes at written makes a node recovering, also when the next life is at synced") {
+  Scope scope = small(1, 1);
+  scope.power_losses = 1;
+  for (const bool at_written : {false, true}) {
+    scope.began_at_written = at_written;
+    Packets packets(1);
+    Machine machine(scope, NodeId(1));
+    CHECK(machine.core().config().ack == (at_written ? Durability::written : Durability::synced));
+    machine.apply(Event(Happening::power_lost, 0), packets);
+    CHECK(machine.core().config().ack == Durability::synced);
+    CHECK(machine.core().standing() == (at_written ? Standing::recovering : Standing::sound));
+  }
 }
 
 TEST_CASE("a search ends at its limit") {

@@ -23,7 +23,7 @@ raft::Config config_of(const Scope& scope, NodeId self) {
   raft::Config config;
   config.self = self;
   config.members = members_of(scope);
-  config.ack = scope.ack;
+  config.ack = scope.began_at_written ? Durability::written : scope.ack;
   config.max_append_bytes = 1;  // one entry a message: more ways for them to meet
   // They prevent elections that do no harm, so without them more can happen.
   config.pre_vote = false;
@@ -68,6 +68,7 @@ Slot slot_of(const Entry& entry) {
 
 Machine::Machine(const Scope& scope, NodeId self)
     : self_(self),
+      ack_(scope.ack),
       start_(first_start(scope)),
       disk_(known_at_first(scope, self)),
       core_(config_of(scope, self), disk_.restored(start_, earlier_nonces_), now_, random_of(life_)),
@@ -230,7 +231,8 @@ void Machine::restart() {
   }
   start_.incarnation = start_.incarnation.next();
   start_.nonce = start_.directory != 0 ? life_ : 0;
-  const raft::Config config = core_.config();
+  raft::Config config = core_.config();
+  config.ack = ack_;
   core_ = raft::Core(config, disk_.restored(start_, earlier_nonces_), now_, random_of(life_));
   gate_ = gate_of(core_, start_);
   reads_.clear();

@@ -91,6 +91,7 @@ class Machine {
   void check_counted();
 
   NodeId self_;
+  Durability ack_;       // of every life but the first, which may have another
   strata::Start start_;  // of this life; a directory is named by how many the node has had, 0: disks have no names
   std::vector<std::uint64_t> earlier_nonces_;  // of this directory's starts before it, the newest first
   std::uint64_t life_ = 1;

@@ -27,6 +27,13 @@ enum class Start : std::uint8_t {
   // Node 1 leads in term 1 and node 3 in term 2, by the vote of node 2, and neither has an answer to its first entry;
   // node 1 has not heard of term 2. Then node 2 loses its disk, and has rejoined.
   term_lost,
+  // Node 1 leads in term 1 by the vote of node 2. Of its first entry it has written nothing yet; node 3 has written it,
+  // and not synced, and its acknowledgement is on the way. Node 2 has not heard of the entry. Two stalls are spent.
+  unsynced,
+  // Node 1 leads in term 1 and has committed its first entry, which node 3 had written and acknowledged before it lost
+  // power. Node 3 has come back recovering, has written the entry again, and not synced, and has asked for votes in
+  // term 2. Node 2 has not heard of the entry. Two stalls are spent.
+  unsynced_candidate,
 };
 
 struct Scope {
@@ -46,6 +53,7 @@ struct Scope {
   // what a step hands to the disk is written, synced and reported before anything else happens at this node.
   std::uint64_t stalls = 1;
   Durability ack = Durability::synced;
+  bool began_at_written = false;  // the first life of every node, whatever `ack` says of the later ones
 };
 
 }  // namespace strata::exhaustive

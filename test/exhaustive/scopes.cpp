@@ -75,6 +75,27 @@ constexpr Scope term_lost() {
   return scope;
 }
 
+// With a second loss of power both who hold the entry could lose it, which is no bug at `written`.
+constexpr Scope unsynced() {
+  Scope scope = bare(2, 2);
+  scope.start = Start::unsynced;
+  scope.ack = Durability::written;
+  scope.power_losses = 1;
+  scope.beats = 1;
+  scope.stalls = 2;
+  return scope;
+}
+
+// At `written` alone the second loss of power would leave the node recovering again, whatever it said meanwhile.
+constexpr Scope level_raised() {
+  Scope scope = bare(3, 3);
+  scope.start = Start::unsynced_candidate;
+  scope.began_at_written = true;
+  scope.power_losses = 2;
+  scope.stalls = 2;
+  return scope;
+}
+
 constexpr std::array scopes = {
     NamedScope{"everything", "all kinds of events but reads", Scope()},
     NamedScope{"two_terms", "two elections and no fault: there are 6.5 million states", bare(2, 2)},
@@ -94,6 +115,10 @@ constexpr std::array scopes = {
                disks_lost(Start::two_disks_lost, 2)},
     NamedScope{"term_lost", "a node lost its disk, and that it had voted against a leader that does not know of it",
                term_lost()},
+    NamedScope{"unsynced", "a loss of power at written, while an entry is acknowledged that nobody has synced",
+               unsynced()},
+    NamedScope{"level_raised", "a node lost power at written, and campaigns at synced with an entry that is not synced",
+               level_raised()},
     NamedScope{"even", "everything with four members", even()},
 };
 
