@@ -161,12 +161,15 @@ TEST_CASE("rule 3: it is sound again when it has synced all that the leader had,
   node.receive(2, told(1, 1, 1, life, 3));
   CHECK(node.core.standing() == Standing::recovering);
   CHECK(node.only<AppendEntriesResponse>(2).recovering == life);
+  REQUIRE(node.last.leadership.has_value());
+  CHECK(node.last.leadership->recovering);
   AppendEntries entries = append_entries(1, 1, 1, entries_of(2, {1, 1}), 3);
   node.receive(2, entries);
   node.write_all();
   CHECK(node.core.commit_index() == index(3));
   CHECK(node.core.standing() == Standing::recovering);
   node.settle();
+  CHECK(node.last.leadership == Leadership{Role::follower, term(1), id(2), true});
   CHECK(node.core.standing() == Standing::sound);
   CHECK(node.only<AppendEntriesResponse>(2).recovering == Incarnation());
 }
