@@ -1,5 +1,7 @@
 #include "actors/node_actors.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -23,7 +25,26 @@ struct Applied {
   std::size_t log_bytes = 0;  // of the entries behind the snapshot
 };
 
-Result<kv::StateMachine> load(wal::SnapshotStore& snapshots) {
+// Says how far a long start has come: whenever so many bytes more are done.
+class Progress {
+ public:
+  Progress(Logger& logger, std::uint64_t every) : logger_(logger), every_(every) {}
+
+  // `done`, what of how much is done, ends the line.
+  void at(std::uint64_t bytes, const auto& done) {
+    if (bytes - said_at_ >= every_) {
+      said_at_ = bytes;
+      logger_.info("{}", done());
+    }
+  }
+
+ private:
+  Logger& logger_;
+  std::uint64_t every_;
+  std::uint64_t said_at_ = 0;
+};
+
+Result<kv::StateMachine> load(wal::SnapshotStore& snapshots, Progress progress) {
   auto reader = snapshots.read(snapshots.newest());
   if (!reader) {
     return reader.error();
@@ -36,34 +57,39 @@ Result<kv::StateMachine> load(wal::SnapshotStore& snapshots) {
     }
     decoder.add(*content);
     offset += content->size();
+    progress.at(offset, [&] {
+      return fmt::format("snapshot: {} of {} MiB loaded", offset >> 20, (*reader)->file().size >> 20);
+    });
   }
   return decoder.finish();
 }
 
-Result<void> replay(wal::Log& log, Applied& applied) {
+Result<void> replay(wal::Log& log, Applied& applied, Progress progress) {
   const LogIndex first = applied.state.applied().next();
   const LogIndex commit = log.recovered().commit_index;
   if (commit < first) {
     return {};
   }
-  return log.replay(first, commit, [&applied](const Entry& entry) {
+  return log.replay(first, commit, [&](const Entry& entry) {
     applied.state.apply(entry);
     applied.term = entry.term;
     applied.log_bytes += entry.body.size();
+    progress.at(applied.log_bytes,
+                [&] { return fmt::format("log: applied up to index {} of {}", entry.index, commit); });
   });
 }
 
-Result<Applied> load_and_replay(const wal::DataDirectory& directory) {
+Result<Applied> load_and_replay(const wal::DataDirectory& directory, Progress progress) {
   Applied applied;
   if (const EntryId newest = directory.snapshots->newest(); newest.index > LogIndex()) {
-    Result<kv::StateMachine> loaded = load(*directory.snapshots);
+    Result<kv::StateMachine> loaded = load(*directory.snapshots, progress);
     if (!loaded) {
       return loaded.error();
     }
     applied.state = std::move(*loaded);
     applied.term = newest.term;
   }
-  if (auto replayed = replay(*directory.log, applied); !replayed) {
+  if (auto replayed = replay(*directory.log, applied, progress); !replayed) {
     return replayed.error();
   }
   return applied;
@@ -141,7 +167,7 @@ Result<raft::Restored> restore(const wal::DataDirectory& directory) {
 Result<std::unique_ptr<NodeActors>> NodeActors::make(NodeOptions options, NodeExecutors executors, NodePorts ports,
                                                      wal::DataDirectory directory) {
   options.front_end.nonce = directory.metadata->current().nonces.front();
-  Result<Applied> applied = load_and_replay(directory);
+  Result<Applied> applied = load_and_replay(directory, Progress(ports.logger, options.log.progress_every));
   if (!applied) {
     return applied.error();
   }
