@@ -12,7 +12,8 @@ PAGE = table.ROOT / "docs" / "testing.md"
 
 
 def patches():
-    return sorted(path for path in table.project_files(".patch") if path.parent == PATCHES)
+    found = [path for path in table.project_files(".patch") if path.parent == PATCHES]
+    return sorted(found, key=lambda path: (len(path.name.split("-")[0]), path.name))
 
 
 class Mutants(unittest.TestCase):
@@ -32,14 +33,14 @@ class Mutants(unittest.TestCase):
         for patch in patches():
             head = patch.read_text().split("\n--- ", 1)[0]
             lines = [line.split(": ", 1)[0] for line in head.splitlines() if line]
-            if not re.fullmatch(r"\d\d-[a-z0-9_]+\.patch", patch.name) or lines != ["Bug", "Catalogue", "Tests"]:
+            if not re.fullmatch(r"\d{2,3}-[a-z0-9_]+\.patch", patch.name) or lines != ["Bug", "Catalogue", "Tests"]:
                 bad.append(patch.name)
         self.assertEqual(bad, [])
-        numbers = [patch.name[:2] for patch in patches()]
+        numbers = [int(patch.name.split("-")[0]) for patch in patches()]
         self.assertEqual(numbers, sorted(set(numbers)))
 
     def test_the_table_in_the_documents_names_the_same_mutants(self):
-        written = re.findall(r"^\| (\d\d) \| ([a-z0-9_]+) \|", PAGE.read_text(), re.MULTILINE)
+        written = re.findall(r"^\| (\d{2,3}) \| ([a-z0-9_]+) \|", PAGE.read_text(), re.MULTILINE)
         self.assertEqual([f"{number}-{name}.patch" for number, name in written], [patch.name for patch in patches()])
 
 
