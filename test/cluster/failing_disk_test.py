@@ -153,10 +153,10 @@ class FailingDisk(ClusterTest):
         self.assertEqual(cluster.client(failing).get(b"after"), b"value")
 
     def test_a_leader_whose_write_fails_hands_over_ends_with_5_and_comes_back(self):
-        self.leader_fails("failing", [], "its disk has failed")
+        self.leader_fails("failing", [], "the log's disk has failed")
 
     def test_a_leader_whose_sync_fails_hands_over_ends_with_5_and_comes_back(self):
-        self.leader_fails("failing-sync", [], "its disk has failed")
+        self.leader_fails("failing-sync", [], "the log's disk has failed")
 
     def test_a_node_whose_disk_fails_while_it_starts_ends_with_5(self):
         cluster = self.small_cluster(1)
