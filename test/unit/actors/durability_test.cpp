@@ -328,8 +328,9 @@ TEST_CASE("a leader's STATUS tells how much of a snapshot a follower has") {
   RaftStatus told;
   told.peers.emplace_back();
   CHECK(node.status(told).at("peers").at(0).at("snapshot").is_null());
-  told.peers[0].transfer.emplace();
-  told.peers[0].transfer->last_included = {LogIndex(7), Term(1)};
+  raft::Progress::Transfer transfer;
+  transfer.last_included = {LogIndex(7), Term(1)};
+  told.peers[0].transfer = transfer;
   CHECK(node.status(told).at("peers").at(0).at("snapshot").at("of").is_null());  // nothing of it was read yet
   told.peers[0].transfer->offset = 1000;
   told.peers[0].transfer->size = 4000;
