@@ -24,6 +24,12 @@ void Claims::started(NodeId node) {
   known.leads_in = Term();
 }
 
+void Claims::disk_will_decay(NodeId node) {
+  Disk& disk = *nodes_[node.value].disk;
+  disk.written.look();
+  disk.synced.look();
+}
+
 void Claims::look(NodeId node, const raft::Core& core) {
   look_at_snapshot(node, core.snapshot());
   look_at_marks(node, core);

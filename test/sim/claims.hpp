@@ -28,6 +28,8 @@ class Claims {
   void started(NodeId node);
   // The node's own marks, and what a leader makes of what it was told.
   void look(NodeId node, const raft::Core& core);
+  // What it holds now was there, though something of it is about to decay.
+  void disk_will_decay(NodeId node);
   void loses_disk(NodeId node) { set_disk(node, *nodes_[node.value].disk->files); }
   // The node has told `to` how far its log has got.
   void acknowledged(NodeId from, NodeId to, const raft::AppendEntriesResponse& message, const raft::Core& core);

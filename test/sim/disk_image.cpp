@@ -21,6 +21,11 @@ void copy_file(const test::MemoryFiles& disk, bool durable, const std::string& p
 
 }  // namespace
 
+void LogImage::look() {
+  follow();
+  look_for_snapshots();
+}
+
 bool LogImage::holds(LogIndex index, Term term) {
   return holds_in_log(index, term) || in_snapshot(index);
 }

@@ -26,6 +26,8 @@ class LogImage {
   // `durable`: what survives a loss of power for certain; otherwise what the running process sees.
   LogImage(NodeId node, const test::MemoryFiles& disk, bool durable) : node_(node), disk_(&disk), durable_(durable) {}
 
+  // What is on the disk now was there, though it may decay before anybody asks.
+  void look();
   // The newest record for `index` is whole, and of this term; or a snapshot that is whole reaches so far.
   bool holds(LogIndex index, Term term);
   bool holds_in_log(LogIndex index, Term term);

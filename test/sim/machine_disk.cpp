@@ -120,6 +120,7 @@ void Machine::rot() {
   const std::uint64_t offset = disk_random_.below(provable.bytes_of(path));
   const std::uint64_t bit = disk_random_.below(bits);
   surroundings_.trace.text(id_, fmt::format("bit {} of byte {} of {} is flipped", bit, offset, path));
+  surroundings_.oracles.disk_will_decay(id_);
   disk_.rot(path, offset, static_cast<unsigned>(bit));
   if (wal::snapshot_index(path.substr(path.rfind('/') + 1))) {
     surroundings_.oracles.snapshot_decays(id_);

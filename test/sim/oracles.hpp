@@ -43,6 +43,8 @@ class Oracles {
   void stepped(NodeId node, const actors::NodeActors& actors);
   // The node's machine is about to lose power, and its cluster runs at `written`.
   void loses_power_at_written(NodeId node);
+  // Something on the node's disk is about to decay, of which the node may have heard nothing yet.
+  void disk_will_decay(NodeId node) { claims_.disk_will_decay(node); }
   // A snapshot of the node has decayed.
   void snapshot_decays(NodeId node) { logs_.snapshot_decays(node, claims_.newest_whole_snapshot(node)); }
   // Its disk is about to become empty. What it has told stays true, and that it has voted.

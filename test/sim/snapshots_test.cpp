@@ -1,11 +1,18 @@
 // The log gives way to snapshots, also when the node's life ends in between.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "sim/disk_image.hpp"
 #include "sim/world.hpp"
+#include "wal/snapshot.hpp"
 
 namespace strata::sim {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::size_t bound = 1000;  // bytes of log
@@ -50,6 +57,29 @@ struct Story {
     CHECK(world.run_until([&] { return machine().actors().core().log().base().index >= first_snapshot; }, seconds(1)));
   }
 };
+
+bool has_snapshot(const test::MemoryFiles& disk) {
+  const std::vector<std::string> names = disk.names_in(data_directory, true);
+  return std::any_of(names.begin(), names.end(), [](const std::string& name) { return wal::snapshot_index(name); });
+}
+
+TEST_CASE("a snapshot that decays before its node hears that it was taken had been taken all the same") {
+  World world(Story::plan());
+  Machine& machine = world.machine(only);
+  machine.start();
+  REQUIRE(world.run_until([&] { return machine.leads_and_serves(); }, seconds(5)));
+  world.client(0).set(only, "key", large);
+  machine.slow_down(seconds(1), milliseconds(10));
+  for (int reads = 0; reads < 100; ++reads) {
+    world.client(0).get(only, "key");  // what the node does instead of hearing of its snapshot
+  }
+  REQUIRE(world.run_until([&] { return has_snapshot(machine.disk()); }, seconds(5)));
+  REQUIRE(machine.actors().core().snapshot().index == LogIndex());
+  machine.rot();
+  REQUIRE(LogImage(only, machine.disk(), true).newest_whole_snapshot() == LogIndex());
+  CHECK(world.run_until([&] { return machine.actors().core().snapshot().index > LogIndex(); }, seconds(5)));
+  CHECK(world.failure().value_or("") == "");
+}
 
 // Two snapshots must be behind it. The first was taken at once, the second is due with what comes next.
 TEST_CASE("the log of a large entry goes with the next one, though the node has restarted in between") {
